@@ -1,0 +1,27 @@
+/* Time that only goes forward, and the time spent in each phase of a step. */
+#pragma once
+
+/* Seconds since some fixed moment, by CLOCK_MONOTONIC: unmoved by changes of the date. */
+double clock_seconds(void);
+
+/* The date and time in UTC as 2026-01-31T12:34:56Z; `text` holds 21 bytes. */
+void clock_date(char text[21]);
+
+typedef enum Phase {
+    PHASE_FILL,
+    PHASE_FORWARD,
+    PHASE_BACKWARD,
+    PHASE_SYNC,
+    PHASE_OPTIMIZER,
+    PHASE_EVALUATE,
+    PHASE_CHECKPOINT,
+    PHASE_COUNT
+} Phase;
+
+/* "fill", "forward" ... */
+const char *phase_name(Phase phase);
+
+/* Seconds by phase; one of these per thread, added up when read. */
+typedef struct PhaseTimes {
+    double seconds[PHASE_COUNT];
+} PhaseTimes;

@@ -1,0 +1,38 @@
+/* How a function says that it failed: a code and one line of text.
+ *
+ * A function that can fail returns a Status; `void` cannot fail. The line of text belongs to the
+ * first failure of the calling thread and is never masked by a later one (a close that fails
+ * while an error is being cleaned up does not hide the error). The codes are the program's exit
+ * codes, so `main` returns them as they are. Refused: errno-like integers without a text, since
+ * a user needs file, place and remedy; exceptions by longjmp, since ranks must leave together. */
+#pragma once
+
+typedef enum Status {
+    STATUS_OK = 0,
+    STATUS_FAILED = 1,     /* anything not named below: memory, disk, a bug */
+    STATUS_USAGE = 2,      /* command line or configuration */
+    STATUS_DATA = 3,       /* an input file or digits.h5 */
+    STATUS_CHECKPOINT = 4, /* a checkpoint that cannot be read or written */
+    STATUS_DIVERGED = 5,   /* a loss or gradient that is not finite */
+    STATUS_HUNG = 6,       /* a rank hung, or a replica differed */
+    STATUS_STOPPED = 75    /* stopped by a signal with a checkpoint written: resume it */
+} Status;
+
+/* Records the line (no newline at its end) unless one is pending on this thread; returns `code`. */
+Status status_fail(Status code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* As status_fail, with ": " and the text of `errno` after the line. */
+Status status_fail_errno(Status code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The pending line, or "" if there is none. Valid until status_clear on this thread. */
+const char *status_message(void);
+
+/* Forgets the pending line: for a caller that has dealt with the failure. */
+void status_clear(void);
+
+/* Leaves for the function's one `cleanup:` label with the local `status` set. */
+#define TRY(call)                                                                                  \
+    do {                                                                                           \
+        status = (call);                                                                           \
+        if (status != STATUS_OK) goto cleanup;                                                     \
+    } while (0)

@@ -1,0 +1,39 @@
+/* The samples of one shard, ready to be fed: pixels / 255, one-hot targets, labels, ids. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "mnist_dist/base/status.h"
+#include "mnist_dist/data/augment.h"
+#include "mnist_dist/data/dataset.h"
+#include "mnist_dist/data/sampler.h"
+#include "mnist_dist/data/split.h"
+
+typedef struct Batch {
+    size_t capacity, count;
+    float *images;   /* (count, 28, 28, 1) in 0..1 */
+    float *targets;  /* (count, 10), one-hot; zeros where there is no label */
+    uint8_t *labels; /* (count) */
+    uint32_t *ids;   /* (count) dataset rows */
+} Batch;
+
+Status batch_new(Batch *batch, size_t capacity);
+void batch_destroy(Batch *batch);
+
+/* Where training samples come from: all plain references, read-only. */
+typedef struct BatchSource {
+    const Dataset *dataset;
+    const Split *split;
+    Sampler sampler;
+    AugmentOptions augmentation; /* all zero: none */
+} BatchSource;
+
+/* The samples at positions first .. first + count - 1 of an epoch, augmented. count <= capacity. */
+void batch_fill_training(Batch *batch, const BatchSource *source, uint32_t epoch, uint64_t first,
+                         size_t count);
+
+/* Plain images: rows[0 .. count - 1] of `images` (rows, 28, 28) and `labels`; rows NULL means
+ * first .. first + count - 1. */
+void batch_fill_rows(Batch *batch, const uint8_t *images, const uint8_t *labels,
+                     const uint32_t *rows, size_t first, size_t count);

@@ -1,0 +1,67 @@
+/* Ranks and what passes between them. The only file that includes mpi.h is comm.c.
+ *
+ * Calls marked **Collective** are made by all ranks, in the same order. MPI's own errors end the
+ * job (MPI_ERRORS_ARE_FATAL): there is nothing useful to do with half a communicator. What can
+ * fail on one rank alone is agreed on by all with comm_agree before anybody leaves. MPI's
+ * reductions are not used for floating point: their order is MPI's choice. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "mnist_dist/base/status.h"
+
+typedef struct Comm Comm;
+
+/* **Collective.** Starts MPI (funneled threads) and ends it. */
+Status comm_start(Comm **out, int *argc, char ***argv);
+void comm_finish(Comm *comm);
+
+/* Ends all ranks at once with this exit code: for a rank that cannot reach a collective. */
+void comm_abort(Comm *comm, int code) __attribute__((noreturn));
+
+int comm_rank(const Comm *comm);
+int comm_size(const Comm *comm);
+
+/* This rank's number among those on its node; 0 fills what the node shares. */
+int comm_node_rank(const Comm *comm);
+int comm_node_size(const Comm *comm);
+
+/* "Open MPI 4.1.4": `text` holds 64 bytes. */
+void comm_describe(char text[64]);
+
+/* **Collective.** The failure of the lowest failing rank, on all ranks, with its line of text (and
+ * "rank R: " before it, if R is not 0); STATUS_OK if no rank failed. */
+Status comm_agree(Comm *comm, Status mine);
+
+/* **Collective.** The largest of the ranks' values. */
+int comm_max(Comm *comm, int value);
+
+/* **Collective.** Copies root's bytes to all. */
+void comm_broadcast(Comm *comm, void *bytes, size_t count, int root);
+
+/* **Collective.** Waits for all. */
+void comm_barrier(Comm *comm);
+
+/* **Collective.** `bytes` holds comm_size parts one after the other, part r ending at ends[r];
+ * each rank has filled its own; after the call all ranks hold all parts. */
+void comm_allgather(Comm *comm, void *bytes, const size_t ends[]);
+
+/* **Collective.** As comm_allgather, but only rank 0 receives. */
+void comm_gather(Comm *comm, void *bytes, const size_t ends[]);
+
+/* A run of floats to or from one rank. */
+typedef struct CommPiece {
+    int rank;
+    int tag; /* tells apart several pieces between the same two ranks */
+    float *values;
+    size_t count;
+} CommPiece;
+
+/* **Collective.** Sends and receives all pieces; returns when all have arrived. */
+void comm_exchange(Comm *comm, const CommPiece sends[], size_t send_count,
+                   const CommPiece receives[], size_t receive_count);
+
+/* **Collective.** Memory that all ranks of a node see: zeroed, filled by node rank 0, freed by
+ * comm_finish. After filling, call comm_barrier before reading. */
+Status comm_shared(void **memory, Comm *comm, size_t bytes);

@@ -1,0 +1,98 @@
+/* The network: an immutable plan of layers, made from the configuration's list.
+ *
+ * The plan holds shapes and offsets, never numbers: weights are passed in with every call, so that
+ * evaluating live weights, a checkpoint or an average is the same call. All parameters of a model
+ * lie in one flat vector of floats, layer by layer, kernel before bias; gradients lie in a vector
+ * of the same layout. Every shape is checked when the model is made, so forward and backward
+ * cannot fail. Train or evaluate is an argument (ModelPass), never a flag kept in an object.
+ *
+ * Layouts are Keras's: images and activations (n, h, w, c), convolution kernels (kh, kw, in, out),
+ * dense kernels (in, out), all row-major. The output is logits; the last layer's `softmax` is
+ * applied by loss.h.
+ *
+ * One call handles one shard (or one evaluation block) on one thread. Its numbers depend on the
+ * samples and the weights only: n, the rank and the thread change no bit of a sample's logits, and
+ * weight gradients are sums over the samples of the call in their order. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "mnist_dist/base/status.h"
+
+typedef struct ModelOptions {
+    /* Layers in order, separated by commas: "conv 5x5 32 same relu, maxpool 2x2, ..." */
+    char layers[4096];
+} ModelOptions;
+
+typedef struct Model Model;
+
+/* Plans a network for (28, 28, 1) images. STATUS_USAGE with the layer's number, text and remedy if
+ * the list is wrong: an unknown layer, a bad size, a shape that does not fit, a last layer that is
+ * not 10 logits with softmax. */
+Status model_new(Model **out, const ModelOptions *options);
+void model_destroy(Model *model);
+
+/* Numbers in the flat parameter vector. */
+size_t model_parameter_count(const Model *model);
+
+/* Glorot uniform kernels, zero biases: a pure function of the seed. params: (parameter_count). */
+void model_initialize(const Model *model, float *params, uint64_t seed);
+
+/* The table of layer, output shape and parameters, as Keras's summary() prints it. `text` is freed
+ * by the caller. */
+Status model_summary(char **text, const Model *model);
+
+/* Floating-point operations of one training step per sample: forward, weight gradients and input
+ * gradients (none for the first layer), multiply and add counted as two. */
+double model_training_flops(const Model *model);
+
+/* One named array of parameters, for files: "conv2d", "kernel", shape, and its place. */
+typedef struct ModelTensor {
+    const char *layer; /* Keras's name of the layer: conv2d, conv2d_1, dense ... */
+    const char *name;  /* "kernel" or "bias" */
+    int rank;
+    size_t dims[4];
+    size_t offset; /* in floats, in the flat vector */
+    size_t count;
+} ModelTensor;
+
+size_t model_tensor_count(const Model *model);
+ModelTensor model_tensor(const Model *model, size_t index);
+
+/* The layers' Keras names in order, those without parameters included. */
+size_t model_layer_count(const Model *model);
+const char *model_layer_name(const Model *model, size_t index);
+
+/* Writes Keras's model_config JSON of a Sequential model (ASCII, no line ends). */
+Status model_keras_config(char **text, const Model *model);
+
+/* Working memory of one thread: activations, their gradients, masks and convolution workspace. */
+typedef struct Scratch Scratch;
+
+/* For calls of up to `capacity` samples; `trains` says whether backward will be called. */
+Status scratch_new(Scratch **out, const Model *model, size_t capacity, bool trains);
+void scratch_destroy(Scratch *scratch);
+size_t scratch_bytes(const Scratch *scratch);
+
+/* How a pass is to be made, and of which samples. */
+typedef struct ModelPass {
+    bool training;       /* dropout is on */
+    uint64_t seed;       /* used in training only */
+    uint32_t step;       /* likewise: the optimizer step, from 0 */
+    size_t count;        /* n, samples of this call; 0 is fine */
+    const float *images; /* (n, 28, 28, 1) */
+    const uint32_t *ids; /* (n) dataset rows: they name the samples' random streams; NULL unless
+                            training */
+} ModelPass;
+
+/* Logits of shape (n, 10), in scratch: valid until the next call with it. */
+const float *model_forward(const Model *model, const float *params, Scratch *scratch,
+                           const ModelPass *pass);
+
+/* Gradients of the parameters, written (not added) to dparams (parameter_count), from dlogits
+ * (n, 10), after model_forward with the same arguments. n = 0 gives zeros. */
+void model_backward(const Model *model, const float *params, Scratch *scratch,
+                    const ModelPass *pass, const float *dlogits, float *dparams);

@@ -1,0 +1,56 @@
+/* Checkpoints: one HDF5 file that is a Keras model, a resume point and a record.
+ *
+ * Layout: /model_weights and the root attributes of a legacy Keras whole model (facts and sources
+ * in checkpoint.c), whose weights are those that predict; /optimizer, one flat vector per slot;
+ * /training, the Progress; /history; /config, the YAML text; /data, fingerprint and split;
+ * /provenance, versions, kernels, ranks. A user block of 512 bytes in front holds a magic, the
+ * length and the XXH3-128 digest of all that follows, checked before libhdf5 sees a byte. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "mnist_dist/base/digest.h"
+#include "mnist_dist/base/status.h"
+#include "mnist_dist/nn/model.h"
+#include "mnist_dist/train/config.h"
+#include "mnist_dist/train/metrics.h"
+#include "mnist_dist/train/progress.h"
+
+/* What a checkpoint holds. For writing, the trainer points these at what it has (rank 0 holds whole
+ * vectors then); for reading, checkpoint_read makes them and checkpoint_free releases them. */
+typedef struct Checkpoint {
+    Config config;
+    Model *model;
+    size_t parameter_count;
+    float *params;                     /* (parameter_count) */
+    float *slots[OPTIMIZER_MAX_SLOTS]; /* (parameter_count) each, as many as the optimizer keeps */
+    Progress progress;
+    History history;
+    char data_fingerprint[DIGEST_TEXT];
+    uint64_t train_rows;                 /* labelled rows of the data, before the split */
+    char kernels[128];                   /* blas_describe */
+    int ranks, threads;
+} Checkpoint;
+
+/* Digest of the full state: parameters, optimizer slots, progress (its status aside) and the
+ * history's quantities that are part of the answer. The contract's "same bits". */
+Status checkpoint_state_digest(char text[DIGEST_TEXT], const Checkpoint *checkpoint);
+
+/* Writes the file by safefile, reads it back and compares before it is renamed into place. */
+Status checkpoint_write(const Checkpoint *checkpoint, const char *path);
+
+/* Reads a whole checkpoint. STATUS_CHECKPOINT with path, reason and remedy. */
+Status checkpoint_read(Checkpoint *checkpoint, const char *path);
+void checkpoint_free(Checkpoint *checkpoint);
+
+/* FOLDER/step-00001234.h5; `path` holds PATH_MAX bytes. */
+void checkpoint_step_path(char *path, const char *folder, uint64_t step);
+
+/* Reads the newest step file of the folder that is whole, passing over damaged ones with a warning
+ * each. *found is false, and the checkpoint untouched, if the folder has no step file at all;
+ * STATUS_CHECKPOINT if it has some and none is whole. path (PATH_MAX) receives the file's path. */
+Status checkpoint_read_newest(Checkpoint *checkpoint, bool *found, char *path, const char *folder);
+
+/* Removes all but the newest `keep` step files, and temporary files that a killed writer left. */
+void checkpoint_prune(const char *folder, size_t keep);

@@ -1,0 +1,81 @@
+/* The configuration: one small options struct per module, filled from one table of keys.
+ *
+ * A key is one row of the table in config_keys.c: its name, type, place, default, bounds, whether
+ * it changes the answer, and a line of help. Parsing, bounds, defaults, --help, the printed
+ * configuration and the comparison at a resume all come from that table. Values come from the
+ * defaults, then a YAML file, then key=value arguments. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "mnist_dist/base/status.h"
+#include "mnist_dist/data/augment.h"
+#include "mnist_dist/data/dataset.h"
+#include "mnist_dist/nn/model.h"
+#include "mnist_dist/train/optimizer.h"
+#include "mnist_dist/train/schedule.h"
+
+enum { CONFIG_MAX_SHARDS = 1024 };
+
+typedef struct TrainingOptions {
+    int64_t epochs;
+    int64_t batch_size; /* samples of a global batch */
+    int64_t shards;     /* parts of a global batch; a power of two */
+    int64_t threads;    /* per rank */
+    int64_t seed;
+    bool drop_last;         /* leave out an epoch's ragged last batch */
+    int64_t early_stopping; /* epochs without a better validation accuracy; 0 is never */
+} TrainingOptions;
+
+typedef struct CheckpointOptions {
+    int64_t keep;        /* how many of the newest step files stay, beside the best */
+    int64_t every_steps; /* write within epochs too; 0 is at their ends only */
+} CheckpointOptions;
+
+typedef struct OutputOptions {
+    bool predict; /* write submission.csv at the end if the data hold test images */
+} OutputOptions;
+
+typedef struct Config {
+    char name[256]; /* the file's name without folder and .yaml; "baseline" by default */
+    DataOptions data;
+    ModelOptions model;
+    AugmentOptions augmentation;
+    TrainingOptions training;
+    OptimizerOptions optimizer;
+    ScheduleOptions schedule;
+    CheckpointOptions checkpoint;
+    OutputOptions output;
+} Config;
+
+/* Every key at its default: configs/baseline.yaml. */
+void config_defaults(Config *config);
+
+/* Takes the keys that a YAML file sets. STATUS_USAGE with "FILE:LINE: KEY: ..." : what was
+ * expected, and the nearest key for an unknown one; a key given twice is an error. */
+Status config_read_file(Config *config, const char *path);
+
+/* The same from text; `name` stands for the file in messages. */
+Status config_read_text(Config *config, const char *text, const char *name);
+
+/* Takes one "section.key=value". */
+Status config_set(Config *config, const char *assignment);
+
+/* Checks what no single key can show: batch_size against shards and the like. */
+Status config_check(const Config *config);
+
+/* The whole configuration as YAML that config_read_text takes back bit for bit; the caller frees
+ * *text. */
+Status config_write(char **text, const Config *config);
+
+/* Whether a run may be resumed under `now`: STATUS_USAGE naming the first key that changes the
+ * answer and differs, with both values and the remedy. */
+Status config_compare(const Config *saved, const Config *now, const char *checkpoint);
+
+/* The table for --help: each key with its default, bounds and meaning. */
+void config_help(FILE *out);
+
+/* The key that somebody who wrote `name` most likely meant; never NULL. */
+const char *config_nearest(const char *name);

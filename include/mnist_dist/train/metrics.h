@@ -1,0 +1,62 @@
+/* The history of a run: one series per quantity, per step and per epoch, and its files.
+ *
+ * A quantity is one row of a table: name, units, long name, and whether it is part of the answer
+ * (times are not). metrics.h5 and metrics.csv are rewritten whole and renamed each time, since a
+ * small file that is replaced can always be opened by a reader and has no repeated header and no
+ * lost row after a resume. The same groups stand under /history of a checkpoint. */
+#pragma once
+
+#include <stddef.h>
+
+#include "mnist_dist/base/digest.h"
+#include "mnist_dist/base/h5file.h"
+#include "mnist_dist/base/status.h"
+
+typedef enum EpochQuantity {
+    EPOCH_ACCURACY,
+    EPOCH_LOSS,
+    EPOCH_VAL_ACCURACY,
+    EPOCH_VAL_LOSS,
+    EPOCH_LEARNING_RATE,
+    EPOCH_SECONDS,
+    EPOCH_IMAGES_PER_SECOND,
+    EPOCH_QUANTITIES
+} EpochQuantity;
+
+typedef enum StepQuantity {
+    STEP_LOSS,
+    STEP_ACCURACY,
+    STEP_LEARNING_RATE,
+    STEP_GRADIENT_NORM,
+    STEP_QUANTITIES
+} StepQuantity;
+
+/* Values by time, then by quantity: values[time * quantities + quantity]. */
+typedef struct Series {
+    size_t quantities, count, capacity;
+    double *values;
+} Series;
+
+typedef struct History {
+    Series epochs, steps;
+} History;
+
+/* Empty, with room for so many epochs and steps, so that adding a step allocates nothing. */
+Status history_new(History *history, size_t epochs, size_t steps);
+void history_destroy(History *history);
+
+void history_add_epoch(History *history, const double values[EPOCH_QUANTITIES]);
+void history_add_step(History *history, const double values[STEP_QUANTITIES]);
+double history_epoch(const History *history, size_t epoch, EpochQuantity quantity);
+
+/* Adds the quantities that are part of the answer to a digest. */
+void history_digest(Digester *digester, const History *history);
+
+/* Writes GROUP/epoch/NAME and GROUP/step/NAME with `units` and `long_name`, and reads them back;
+ * history must have been made with enough room (STATUS of the file's blame otherwise). */
+Status history_write(H5File *file, const char *group, const History *history);
+Status history_read(History *history, H5File *file, const char *group);
+
+/* metrics.h5 and metrics.csv (Keras's CSVLogger columns first: epoch from 0, accuracy,
+ * learning_rate, loss, val_accuracy, val_loss) in the run directory. */
+Status metrics_write(const History *history, const char *run_directory);

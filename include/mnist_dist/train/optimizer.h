@@ -1,0 +1,45 @@
+/* Optimizers: vectors in, vectors out, with Keras's arithmetic (not PyTorch's).
+ *
+ * A step is elementwise, so it may be made on any slice of the flat vector: the sharded update of
+ * gradsync.h rests on that. An optimizer is one row of a table: its name, how many state vectors
+ * it keeps, their names in files, and its step. Sources: keras.src.optimizers.{adam,adamw,sgd,
+ * rmsprop}. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum OptimizerKind {
+    OPTIMIZER_ADAM,
+    OPTIMIZER_ADAMW,
+    OPTIMIZER_SGD,
+    OPTIMIZER_RMSPROP
+} OptimizerKind;
+
+typedef struct OptimizerOptions {
+    int kind;             /* an OptimizerKind */
+    double learning_rate; /* the schedule's starting point */
+    double momentum;      /* sgd, rmsprop */
+    bool nesterov;        /* sgd */
+    double beta_1, beta_2; /* adam, adamw */
+    double rho;           /* rmsprop */
+    double epsilon;
+    double weight_decay; /* adamw */
+} OptimizerOptions;
+
+enum { OPTIMIZER_MAX_SLOTS = 2 };
+
+/* "adam", "adamw" ...; NULL beyond the last kind. */
+const char *optimizer_name(int kind);
+
+/* State vectors of this kind, each as long as the parameters and zero at the start. */
+int optimizer_slot_count(const OptimizerOptions *options);
+
+/* Keras's name of a state vector: "momentum", "velocity". */
+const char *optimizer_slot_name(const OptimizerOptions *options, int slot);
+
+/* One update of `count` parameters. gradients (count); slots[i] (count), in and out; rate is the
+ * learning rate of this step; iteration counts steps from 1. */
+void optimizer_step(const OptimizerOptions *options, float *params, const float *gradients,
+                    float *const slots[], size_t count, double rate, uint64_t iteration);

@@ -1,0 +1,15 @@
+/* A whole training run: its directory, resuming, epochs, checkpoints, final predictions. */
+#pragma once
+
+#include "mnist_dist/base/status.h"
+#include "mnist_dist/dist/comm.h"
+#include "mnist_dist/train/config.h"
+
+typedef struct RunRequest {
+    const char *directory; /* NULL: runs/NAME, or runs/slurm-JOBID in a Slurm job */
+    const char *resume;    /* "auto", "never", or the path of a checkpoint */
+} RunRequest;
+
+/* **Collective.** Trains to the end, or goes on with the run that the directory holds; a finished
+ * one prints its result. STATUS_STOPPED after a signal, with a checkpoint written. */
+Status run_train(Comm *comm, const Config *config, const RunRequest *request);

@@ -1,0 +1,76 @@
+/* The training step, data-parallel: fill, forward, loss, backward, sync, step.
+ *
+ * A Trainer is one rank's replica with all memory that a step needs; nothing is allocated within a
+ * step. The bits of params, slots, progress and history after a step do not hang on the number of
+ * ranks or threads: work is done by shard, and everything that crosses shards goes through fixed
+ * trees (gradsync.h, tally.h). Each rank keeps whole vectors, but of the optimizer's slots only its
+ * own slice is up to date, until trainer_collect. */
+#pragma once
+
+#include <stdint.h>
+
+#include "mnist_dist/base/clock.h"
+#include "mnist_dist/base/pool.h"
+#include "mnist_dist/data/batch.h"
+#include "mnist_dist/dist/gradsync.h"
+#include "mnist_dist/nn/model.h"
+#include "mnist_dist/train/config.h"
+#include "mnist_dist/train/metrics.h"
+#include "mnist_dist/train/progress.h"
+#include "mnist_dist/train/signals.h"
+#include "mnist_dist/train/workload.h"
+
+/* What a thread works in: the samples of the shard under way, its logits' gradients, activations. */
+typedef struct Workspace {
+    Batch batch;
+    float *dlogits; /* (shard capacity, 10) */
+    Scratch *scratch;
+    PhaseTimes times;
+} Workspace;
+
+/* What each shard tells all ranks after a step. */
+typedef struct ShardReport {
+    Tally tally;
+    int64_t request; /* a Request: what the shard's rank was asked for by signal */
+} ShardReport;
+
+typedef struct Trainer {
+    const Config *config;
+    Comm *comm;
+    Pool *pool;
+    const Model *model;
+    BatchSource source;
+    GradSync *sync;
+    uint64_t steps_per_epoch;
+
+    float *params;                     /* (parameters) */
+    float *slots[OPTIMIZER_MAX_SLOTS]; /* (parameters) each */
+    float **gradients;                 /* per shard of this rank: (parameters) */
+    ShardReport *reports;              /* (shards) */
+    size_t *report_ends;               /* (ranks) in bytes, for the gathering of reports */
+    Workspace *workspaces;             /* (threads) */
+
+    Progress progress;
+    History history;
+    PhaseTimes times; /* of the rank's main thread; the shards' phases are in the workspaces */
+} Trainer;
+
+/* **Collective.** A trainer at the start of a run: initial weights, empty history. The config, pool,
+ * model and workload must outlive it. */
+Status trainer_new(Trainer **out, Comm *comm, Pool *pool, const Config *config, const Model *model,
+                   const Workload *workload);
+void trainer_destroy(Trainer *trainer);
+
+/* **Collective.** One optimizer step on the next global batch of the epoch under way; adds it to the
+ * history and to progress.running. *request is the largest of all ranks' requests. STATUS_DIVERGED
+ * on all ranks, with nothing changed, if the loss or the gradient is not finite. */
+Status trainer_step(Trainer *trainer, Request *request);
+
+/* **Collective.** Makes rank 0's optimizer slots whole, for a checkpoint. */
+void trainer_collect(Trainer *trainer);
+
+/* The sum of the phases' times over this rank's threads. */
+PhaseTimes trainer_times(const Trainer *trainer);
+
+/* The learning rate of the next step. */
+double trainer_rate(const Trainer *trainer);

@@ -1,0 +1,37 @@
+# shellcheck shell=bash
+# The Debian packages that the project needs, and how they are installed; sourced by jobs/local.sh
+# and tests/run.sh, so that the lists stand in one place.
+
+# To build and run the program.
+BUILD_PACKAGES=(ca-certificates cmake curl g++ gcc libhdf5-dev libopenblas-dev libopenmpi-dev libpng-dev
+    librandom123-dev libxxhash-dev libyaml-dev make openmpi-bin pkg-config zlib1g-dev)
+
+# To test it, beside those.
+# shellcheck disable=SC2034 # used by tests/run.sh
+TEST_PACKAGES=(clang-format-14 libcmocka-dev hdf5-tools python3 python3-h5py shellcheck)
+
+# Installs those of the named packages that are missing; as root, or with sudo.
+install_packages() {
+    local missing=() package sudo=()
+    for package in "$@"; do
+        dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' ||
+            missing+=("$package")
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    [ "$(id -u)" -eq 0 ] || sudo=(sudo)
+    if [ ${#sudo[@]} -gt 0 ] && ! command -v sudo >/dev/null; then
+        echo "missing packages: ${missing[*]}; install them as root and run this again" >&2
+        return 1
+    fi
+    echo "installing: ${missing[*]}"
+    local log
+    log=$(mktemp)
+    if ! { "${sudo[@]}" apt-get update -q &&
+        "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y \
+            --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
+        tail -n 20 "$log" >&2
+        echo "the packages could not be installed: ${missing[*]}" >&2
+        return 1
+    fi
+    rm -f "$log"
+}

@@ -1,0 +1,38 @@
+/* The calling thread's pending line of text. See status.h for the rules. */
+#include "mnist_dist/base/status.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static _Thread_local char message[2048];
+
+Status status_fail(Status code, const char *format, ...) {
+    if (message[0] != '\0') return code;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    return code;
+}
+
+Status status_fail_errno(Status code, const char *format, ...) {
+    int error = errno;
+    if (message[0] != '\0') return code;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    size_t used = strlen(message);
+    snprintf(message + used, sizeof message - used, ": %s", strerror(error));
+    return code;
+}
+
+const char *status_message(void) {
+    return message;
+}
+
+void status_clear(void) {
+    message[0] = '\0';
+}

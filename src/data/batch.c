@@ -1,0 +1,67 @@
+/* Filling a shard's batch; see batch.h. Every sample is filled from its row alone, so that a batch
+ * may be filled anywhere and in any order. */
+#include "mnist_dist/data/batch.h"
+
+#include <stdlib.h>
+
+#include "mnist_dist/base/digits.h"
+#include "mnist_dist/base/memory.h"
+
+Status batch_new(Batch *batch, size_t capacity) {
+    Status status = STATUS_OK;
+    *batch = (Batch){.capacity = capacity};
+    TRY(MEMORY_NEW(&batch->images, capacity * DIGIT_PIXELS));
+    TRY(MEMORY_NEW(&batch->targets, capacity * DIGIT_CLASSES));
+    TRY(MEMORY_NEW(&batch->labels, capacity));
+    TRY(MEMORY_NEW(&batch->ids, capacity));
+cleanup:
+    if (status != STATUS_OK) batch_destroy(batch);
+    return status;
+}
+
+void batch_destroy(Batch *batch) {
+    if (batch == NULL) return;
+    free(batch->images);
+    free(batch->targets);
+    free(batch->labels);
+    free(batch->ids);
+    *batch = (Batch){0};
+}
+
+/* Everything of sample i but its image. */
+static void name_sample(Batch *batch, size_t i, uint32_t row, uint8_t label) {
+    float *target = batch->targets + i * DIGIT_CLASSES;
+    for (int c = 0; c < DIGIT_CLASSES; c++) target[c] = c == label ? 1.0f : 0.0f;
+    batch->labels[i] = label;
+    batch->ids[i] = row;
+}
+
+static void scale_image(float *restrict out, const uint8_t *restrict image) {
+    for (int i = 0; i < DIGIT_PIXELS; i++) out[i] = (float)image[i] / 255.0f;
+}
+
+void batch_fill_training(Batch *batch, const BatchSource *source, uint32_t epoch, uint64_t first,
+                         size_t count) {
+    const Dataset *dataset = source->dataset;
+    batch->count = count;
+    for (size_t i = 0; i < count; i++) {
+        const uint32_t row = source->split->train[sampler_row(&source->sampler, epoch, first + i)];
+        const RngStream stream = {
+            .seed = source->sampler.seed, .purpose = RNG_AUGMENT, .time = epoch, .sample = row};
+        const AugmentDraw draw = augment_draw(&source->augmentation, &stream);
+        const AffineMap map = augment_map(&draw);
+        augment_image(batch->images + i * DIGIT_PIXELS,
+                      dataset->train_images + (size_t)row * DIGIT_PIXELS, &map);
+        name_sample(batch, i, row, dataset->train_labels[row]);
+    }
+}
+
+void batch_fill_rows(Batch *batch, const uint8_t *images, const uint8_t *labels,
+                     const uint32_t *rows, size_t first, size_t count) {
+    batch->count = count;
+    for (size_t i = 0; i < count; i++) {
+        const uint32_t row = rows != NULL ? rows[i] : (uint32_t)(first + i);
+        scale_image(batch->images + i * DIGIT_PIXELS, images + (size_t)row * DIGIT_PIXELS);
+        name_sample(batch, i, row, labels[row]);
+    }
+}

@@ -1,0 +1,35 @@
+/* How digits.h5 is laid out: what the writer and the reader of it must agree on. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "mnist_dist/base/digest.h"
+#include "mnist_dist/base/digits.h"
+
+enum {
+    LAYOUT_CHUNK = 1024,           /* rows under one digest, and in one chunk of the datasets */
+    LAYOUT_ROW = DIGIT_PIXELS + 1, /* bytes of a row with its label */
+    LAYOUT_NAME = 32
+};
+
+/* Root attribute with the fingerprint, so that damage to counts and digests is seen too. */
+#define LAYOUT_FINGERPRINT "fingerprint"
+
+/* "/train/images" */
+static inline void layout_name(char name[LAYOUT_NAME], const char *part, const char *array) {
+    snprintf(name, LAYOUT_NAME, "/%s/%s", part, array);
+}
+
+/* The digest of a chunk: `count` images and behind them, if there are any, as many labels. */
+static inline uint64_t layout_digest(const uint8_t *bytes, size_t count, bool labelled) {
+    return digest64(bytes, count * (size_t)(labelled ? LAYOUT_ROW : DIGIT_PIXELS));
+}
+
+/* The fingerprint is the digest of each part's chunk digests followed by this. */
+static inline void layout_end_part(Digester *fingerprint, uint64_t rows, bool labelled) {
+    uint64_t facts[2] = {rows, labelled};
+    digester_add(fingerprint, facts, sizeof facts);
+}

@@ -1,0 +1,338 @@
+/* Ranks and what passes between them, over MPI-3.
+ *
+ * MPI counts in `int`, so whatever exceeds MESSAGE_LIMIT goes in several messages (a collective
+ * becomes several broadcasts or sends: rare, and then the transfer itself is what costs). Requests
+ * are kept from call to call, so that a step allocates nothing after the first. Refused: derived
+ * datatypes for large counts, which some MPI transports unpack element by element; big-count calls,
+ * which are MPI-4. */
+#include "mnist_dist/dist/comm.h"
+
+#include <mpi.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dist/comm_limit.h"
+#include "mnist_dist/base/memory.h"
+
+enum {
+    MESSAGE_LIMIT = 1 << 30, /* bytes; below INT_MAX, and a multiple of any element's size */
+    LINE_CAPACITY = 2048,
+    REQUESTS_AT_FIRST = 64
+};
+
+/* Memory of one comm_shared. */
+typedef struct Window {
+    MPI_Win win;
+    struct Window *next;
+} Window;
+
+struct Comm {
+    int rank, size;
+    MPI_Comm node;
+    int node_rank, node_size;
+    size_t message_limit;
+    MPI_Request *requests;
+    size_t request_count, request_capacity;
+    int *counts, *offsets; /* one for each rank: arguments of the gathers */
+    Window *windows;
+};
+
+/* What one rank tells the others about its failure. */
+typedef struct Failure {
+    int code;
+    char line[LINE_CAPACITY];
+} Failure;
+
+/* A waiting rank of Open MPI polls without pause unless told to yield, and so takes the core from
+ * the rank or thread that it waits for. Other MPIs ignore the variable; a user's choice stands. */
+static void ask_mpi_to_yield(void) {
+    setenv("OMPI_MCA_mpi_yield_when_idle", "1", 0);
+}
+
+static Status comm_fill(Comm *comm) {
+    Status status = STATUS_OK;
+    MPI_Comm_rank(MPI_COMM_WORLD, &comm->rank);
+    MPI_Comm_size(MPI_COMM_WORLD, &comm->size);
+    MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, comm->rank, MPI_INFO_NULL,
+                        &comm->node);
+    MPI_Comm_set_errhandler(comm->node, MPI_ERRORS_RETURN);
+    MPI_Comm_rank(comm->node, &comm->node_rank);
+    MPI_Comm_size(comm->node, &comm->node_size);
+    comm->message_limit = MESSAGE_LIMIT;
+    comm->request_capacity = REQUESTS_AT_FIRST;
+    TRY(MEMORY_NEW(&comm->requests, comm->request_capacity));
+    TRY(MEMORY_NEW(&comm->counts, (size_t)comm->size));
+    TRY(MEMORY_NEW(&comm->offsets, (size_t)comm->size));
+cleanup:
+    return status;
+}
+
+Status comm_start(Comm **out, int *argc, char ***argv) {
+    Status status = STATUS_OK;
+    Comm *comm = NULL;
+    int provided = MPI_THREAD_SINGLE;
+
+    *out = NULL;
+    ask_mpi_to_yield();
+    MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided);
+    TRY(provided >= MPI_THREAD_FUNNELED
+            ? STATUS_OK
+            : status_fail(STATUS_FAILED, "this MPI was built without threads (MPI_THREAD_FUNNELED)"
+                                         ": install one with them"));
+    TRY(MEMORY_NEW(&comm, 1));
+    TRY(comm_fill(comm));
+    *out = comm;
+    return status;
+
+cleanup:
+    comm_finish(comm);
+    return status;
+}
+
+static void free_windows(Comm *comm) {
+    while (comm->windows != NULL) {
+        Window *window = comm->windows;
+        comm->windows = window->next;
+        MPI_Win_unlock_all(window->win);
+        MPI_Win_free(&window->win);
+        free(window);
+    }
+}
+
+void comm_finish(Comm *comm) {
+    if (comm == NULL) return;
+    free_windows(comm);
+    MPI_Comm_free(&comm->node);
+    free(comm->requests);
+    free(comm->counts);
+    free(comm->offsets);
+    free(comm);
+    MPI_Finalize();
+}
+
+void comm_abort(Comm *comm, int code) {
+    (void)comm;
+    MPI_Abort(MPI_COMM_WORLD, code);
+    _Exit(code);
+}
+
+int comm_rank(const Comm *comm) {
+    return comm->rank;
+}
+
+int comm_size(const Comm *comm) {
+    return comm->size;
+}
+
+int comm_node_rank(const Comm *comm) {
+    return comm->node_rank;
+}
+
+int comm_node_size(const Comm *comm) {
+    return comm->node_size;
+}
+
+void comm_limit_messages(Comm *comm, size_t bytes) {
+    comm->message_limit = bytes;
+}
+
+/* Open MPI says "Open MPI v4.1.4, package: ...", MPICH "MPICH Version:\t4.0.2\nMPICH ...". */
+void comm_describe(char text[64]) {
+    char library[MPI_MAX_LIBRARY_VERSION_STRING];
+    int length = 0;
+    MPI_Get_library_version(library, &length);
+    library[strcspn(library, ",\n")] = '\0';
+    int name = (int)strcspn(library, "0123456789");
+    const char *version = library + name;
+    while (name > 0 && strchr("v \t", library[name - 1]) != NULL) name--;
+    snprintf(text, 64, "%.*s %s", name, library, version);
+}
+
+/* Everyone takes the failure's code and line for its own. */
+static Status spread_failure(Comm *comm, Status mine, int culprit) {
+    Failure failure = {.code = (int)mine};
+    if (comm->rank == culprit) {
+        snprintf(failure.line, sizeof failure.line, "%s", status_message());
+    }
+    MPI_Bcast(&failure, (int)sizeof failure, MPI_BYTE, culprit, MPI_COMM_WORLD);
+    status_clear();
+    if (culprit == 0) return status_fail((Status)failure.code, "%s", failure.line);
+    return status_fail((Status)failure.code, "rank %d: %s", culprit, failure.line);
+}
+
+Status comm_agree(Comm *comm, Status mine) {
+    int failed = mine == STATUS_OK ? comm->size : comm->rank;
+    int culprit = comm->size;
+    MPI_Allreduce(&failed, &culprit, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD);
+    if (culprit == comm->size) return STATUS_OK;
+    return spread_failure(comm, mine, culprit);
+}
+
+int comm_max(Comm *comm, int value) {
+    (void)comm;
+    int largest = value;
+    MPI_Allreduce(&value, &largest, 1, MPI_INT, MPI_MAX, MPI_COMM_WORLD);
+    return largest;
+}
+
+static size_t smaller(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
+void comm_broadcast(Comm *comm, void *bytes, size_t count, int root) {
+    for (size_t done = 0; done < count; done += comm->message_limit) {
+        size_t part = smaller(count - done, comm->message_limit);
+        MPI_Bcast((char *)bytes + done, (int)part, MPI_BYTE, root, MPI_COMM_WORLD);
+    }
+}
+
+static void sync_windows(Comm *comm) {
+    for (Window *window = comm->windows; window != NULL; window = window->next) {
+        MPI_Win_sync(window->win);
+    }
+}
+
+void comm_barrier(Comm *comm) {
+    sync_windows(comm);
+    MPI_Barrier(MPI_COMM_WORLD);
+    sync_windows(comm);
+}
+
+static MPI_Request *next_request(Comm *comm) {
+    if (comm->request_count == comm->request_capacity) {
+        size_t capacity = 2 * comm->request_capacity;
+        MPI_Request *grown = realloc(comm->requests, capacity * sizeof *grown);
+        if (grown == NULL) {
+            fprintf(stderr, "mnist_dist: error: rank %d: out of memory for messages\n", comm->rank);
+            comm_abort(comm, STATUS_FAILED);
+        }
+        comm->requests = grown;
+        comm->request_capacity = capacity;
+    }
+    return &comm->requests[comm->request_count++];
+}
+
+typedef enum Direction { SEND, RECEIVE } Direction;
+
+/* Starts the messages of one run of bytes. Those of one tag between two ranks arrive in order. */
+static void post(Comm *comm, Direction direction, int rank, int tag, void *bytes, size_t count) {
+    for (size_t done = 0; done < count; done += comm->message_limit) {
+        int part = (int)smaller(count - done, comm->message_limit);
+        char *at = (char *)bytes + done;
+        MPI_Request *request = next_request(comm);
+        if (direction == SEND) {
+            MPI_Isend(at, part, MPI_BYTE, rank, tag, MPI_COMM_WORLD, request);
+        } else {
+            MPI_Irecv(at, part, MPI_BYTE, rank, tag, MPI_COMM_WORLD, request);
+        }
+    }
+}
+
+static void wait_for_all(Comm *comm) {
+    MPI_Waitall((int)comm->request_count, comm->requests, MPI_STATUSES_IGNORE);
+    comm->request_count = 0;
+}
+
+static void post_pieces(Comm *comm, Direction direction, const CommPiece pieces[], size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        const CommPiece *piece = &pieces[i];
+        post(comm, direction, piece->rank, piece->tag, piece->values,
+             piece->count * sizeof *piece->values);
+    }
+}
+
+void comm_exchange(Comm *comm, const CommPiece sends[], size_t send_count,
+                   const CommPiece receives[], size_t receive_count) {
+    post_pieces(comm, RECEIVE, receives, receive_count);
+    post_pieces(comm, SEND, sends, send_count);
+    wait_for_all(comm);
+}
+
+/* Where rank r's part begins. */
+static size_t part_begin(const size_t ends[], int r) {
+    return r == 0 ? 0 : ends[r - 1];
+}
+
+/* Sets counts and offsets for MPI; false if they could exceed an int. */
+static bool set_counts(Comm *comm, const size_t ends[]) {
+    if (ends[comm->size - 1] > comm->message_limit) return false;
+    for (int r = 0; r < comm->size; r++) {
+        comm->offsets[r] = (int)part_begin(ends, r);
+        comm->counts[r] = (int)ends[r] - comm->offsets[r];
+    }
+    return true;
+}
+
+void comm_allgather(Comm *comm, void *bytes, const size_t ends[]) {
+    if (set_counts(comm, ends)) {
+        MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, bytes, comm->counts, comm->offsets,
+                       MPI_BYTE, MPI_COMM_WORLD);
+        return;
+    }
+    for (int r = 0; r < comm->size; r++) {
+        size_t begin = part_begin(ends, r);
+        comm_broadcast(comm, (char *)bytes + begin, ends[r] - begin, r);
+    }
+}
+
+/* Each rank's part to rank 0, message by message. */
+static void gather_large(Comm *comm, char *bytes, const size_t ends[]) {
+    for (int r = 1; r < comm->size; r++) {
+        size_t begin = part_begin(ends, r);
+        size_t count = ends[r] - begin;
+        if (comm->rank == 0) post(comm, RECEIVE, r, 0, bytes + begin, count);
+        if (comm->rank == r) post(comm, SEND, 0, 0, bytes + begin, count);
+    }
+    wait_for_all(comm);
+}
+
+void comm_gather(Comm *comm, void *bytes, const size_t ends[]) {
+    if (!set_counts(comm, ends)) {
+        gather_large(comm, bytes, ends);
+        return;
+    }
+    if (comm->rank == 0) {
+        MPI_Gatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, bytes, comm->counts, comm->offsets,
+                    MPI_BYTE, 0, MPI_COMM_WORLD);
+    } else {
+        MPI_Gatherv((char *)bytes + comm->offsets[comm->rank], comm->counts[comm->rank], MPI_BYTE,
+                    NULL, NULL, NULL, MPI_DATATYPE_NULL, 0, MPI_COMM_WORLD);
+    }
+}
+
+static Status allocate_window(Comm *comm, Window *window, size_t bytes) {
+    void *unused = NULL;
+    MPI_Aint mine = comm->node_rank == 0 ? (MPI_Aint)bytes : 0;
+    int code = MPI_Win_allocate_shared(mine, 1, MPI_INFO_NULL, comm->node, &unused, &window->win);
+    if (code != MPI_SUCCESS) {
+        return status_fail(STATUS_FAILED,
+                           "MPI gives no %.1f MB of memory shared on the node: enlarge /dev/shm",
+                           (double)bytes / 1e6);
+    }
+    return STATUS_OK;
+}
+
+Status comm_shared(void **memory, Comm *comm, size_t bytes) {
+    Status status = STATUS_OK;
+    Window *window = NULL;
+
+    *memory = NULL;
+    TRY(comm_agree(comm, MEMORY_NEW(&window, 1)));
+    TRY(comm_agree(comm, allocate_window(comm, window, bytes)));
+    window->next = comm->windows;
+    comm->windows = window;
+
+    MPI_Aint size = 0;
+    int unit = 0;
+    MPI_Win_shared_query(window->win, 0, &size, &unit, memory);
+    MPI_Win_lock_all(MPI_MODE_NOCHECK, window->win);
+    if (comm->node_rank == 0) memset(*memory, 0, bytes);
+    comm_barrier(comm);
+    return status;
+
+cleanup:
+    free(window);
+    return status;
+}

@@ -1,0 +1,113 @@
+/* The contract of a layer, private to nn.
+ *
+ * A kind of layer is one file with a LayerKind in it, and one row in the table of plan.c. A layer
+ * is planned once (shapes checked, sizes known), and after that its functions cannot fail and
+ * allocate nothing: all they touch comes in a LayerCall. The input's gradient and the weights'
+ * gradient are calls apart, so that a caller may make them at different times. A layer names the
+ * layer it reads by index, so that a network need not be a chain, although today's are. Refused:
+ * objects with buffers of their own, which would tie weights and activations to one thread. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "mnist_dist/nn/model.h"
+#include "nn/activation.h"
+#include "nn/words.h"
+
+enum {
+    LAYER_MAX_TENSORS = 2,
+    LAYER_NAME = 32,
+    LAYER_MAX_NUMBERS = 1 << 30, /* of one sample's activations */
+};
+
+/* Reads the images, not a layer. */
+#define LAYER_IMAGES ((size_t)-1)
+
+/* Of one sample: (h, w, c), or (c) if flat, when h = w = 1. */
+typedef struct Shape {
+    size_t h, w, c;
+    bool flat;
+} Shape;
+
+static inline size_t shape_size(Shape shape) {
+    return shape.h * shape.w * shape.c;
+}
+
+typedef struct LayerKind LayerKind;
+
+typedef struct Layer {
+    /* Set by plan.c before kind->plan is called. */
+    const LayerKind *kind;
+    char name[LAYER_NAME]; /* Keras's: "conv2d_1" */
+    size_t index;          /* from 0; names the layer's random streams */
+    size_t input;          /* index of the layer that it reads, or LAYER_IMAGES */
+    Shape in;
+    size_t offset; /* of its parameters in the flat vector */
+
+    /* Set by kind->plan; what it does not set is 0. */
+    Shape out;
+    size_t window[2]; /* conv, pool: height, width */
+    double rate;      /* dropout */
+    Activation activation;
+    ModelTensor tensors[LAYER_MAX_TENSORS];
+    size_t tensor_count, parameter_count; /* by layer_add_tensor */
+    size_t kept;                          /* bytes per sample that forward leaves for backward */
+    size_t forward_workspace, backward_workspace; /* floats, free for use within one call */
+} Layer;
+
+/* What one call works on; n is pass->count. Regions begin at multiples of MEMORY_ALIGNMENT. */
+typedef struct LayerCall {
+    const Layer *layer;
+    const ModelPass *pass;
+    const float *params; /* the layer's own: (parameter_count) */
+    float *dparams;      /* likewise */
+    const float *x;      /* (n, in) */
+    float *dx;           /* (n, in) */
+    float *y;            /* (n, out) */
+    const float *dy;     /* (n, out), taken through the activation: of the sums before it */
+    uint8_t *kept;       /* (n, layer->kept); NULL in scratch that never trains */
+    float *workspace;
+} LayerCall;
+
+struct LayerKind {
+    const char *word;       /* in the configuration's list: "conv" */
+    const char *example;    /* a line that is right, for error texts */
+    const char *class_name; /* Keras's class: "Conv2D" */
+    const char *name;       /* Keras's name of the first such layer: "conv2d" */
+    bool alias;             /* y is x and dy is dx: no memory, and no functions below but plan */
+
+    /* Reads the words that follow the layer's own and fills the plan; STATUS_USAGE with remedy. */
+    Status (*plan)(Layer *layer, Words *words);
+    /* Writes y from x. Must not let n change a bit of a sample's y. */
+    void (*forward)(const LayerCall *call);
+    /* Writes dx from dy. */
+    void (*backward_input)(const LayerCall *call);
+    /* Writes dparams from x and dy, n >= 1; NULL if there are no parameters. */
+    void (*backward_weights)(const LayerCall *call);
+    /* Writes the members of Keras's config that follow name, trainable and dtype, each with a
+     * comma before it. */
+    void (*write_config)(FILE *out, const Layer *layer);
+    /* Floating-point operations of forward per sample; NULL where they are not worth counting.
+     * Each kind of gradient is taken to cost as much. */
+    double (*flops)(const Layer *layer);
+};
+
+extern const LayerKind conv_kind, dense_kind, maxpool_kind, dropout_kind, flatten_kind;
+
+/* Appends an array to the layer's parameters. STATUS_USAGE if the model becomes absurdly large. */
+Status layer_add_tensor(Layer *layer, const Words *words, const char *name, int rank,
+                        const size_t dims[]);
+
+/* Refuses a flat input, or one that is not, with what to do about it. */
+Status layer_needs_image(const Layer *layer, const Words *words);
+Status layer_needs_flat(const Layer *layer, const Words *words);
+
+/* Reads the words that are left. The first ACTIVATION_COUNT words of `known` are ACTIVATION_WORDS
+ * and set the layer's activation; the others state what is the default anyway. */
+Status layer_read_options(Layer *layer, Words *words, const char *const known[], size_t count);
+
+/* The members of Keras's config that conv and dense layers share. */
+void layer_write_weights_config(FILE *out, const Layer *layer);

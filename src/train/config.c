@@ -1,0 +1,148 @@
+/* Defaults, one assignment, checks across keys, and the comparison at a resume. */
+#include "mnist_dist/train/config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "config_keys.h"
+
+void config_defaults(Config *config) {
+    memset(config, 0, sizeof *config);
+    strcpy(config->name, "baseline");
+    for (size_t i = 0; i < CONFIG_KEY_COUNT; i++)
+        config_take(config, &CONFIG_KEYS[i], CONFIG_KEYS[i].standard, "defaults");
+}
+
+Status config_set(Config *config, const char *assignment) {
+    static const char where[] = "command line";
+    const char *equals = strchr(assignment, '=');
+    if (equals == NULL)
+        return status_fail(STATUS_USAGE, "%s: %.200s: expected section.key=value", where,
+                           assignment);
+    char name[128];
+    snprintf(name, sizeof name, "%.*s", (int)(equals - assignment), assignment);
+    const ConfigKey *key = config_find(name);
+    if (key == NULL)
+        return status_fail(STATUS_USAGE, "%s: %s: unknown key; did you mean %s?", where, name,
+                           config_nearest(name));
+    return config_take(config, key, equals + 1, where);
+}
+
+/* ---- what no single key can show ---- */
+
+static Status check_shards(const TrainingOptions *training) {
+    long long shards = training->shards, batch_size = training->batch_size;
+    if ((shards & (shards - 1)) != 0)
+        return status_fail(STATUS_USAGE,
+                           "training.shards=%lld: expected a power of two: 1, 2, 4, 8 ... 1024",
+                           shards);
+    if (shards > batch_size)
+        return status_fail(STATUS_USAGE,
+                           "training.shards=%lld is more than training.batch_size=%lld, so that "
+                           "some shards would always be empty: lower one or raise the other",
+                           shards, batch_size);
+    return STATUS_OK;
+}
+
+static Status check_folds(const Config *config) {
+    long long folds = config->data.folds, fold = config->data.fold;
+    if (folds == 1)
+        return status_fail(STATUS_USAGE, "data.folds=1 would hold out every row; give 2 or more, "
+                                         "or 0 to hold out none");
+    if (fold >= folds && fold >= 0)
+        return status_fail(
+            STATUS_USAGE,
+            "data.fold=%lld: with data.folds=%lld there is no such part; parts count "
+            "from 0; or give auto",
+            fold, folds);
+    if (folds > 0) return STATUS_OK;
+    if (config->schedule.kind == SCHEDULE_PLATEAU)
+        return status_fail(STATUS_USAGE, "schedule.kind=plateau needs validation rows, and "
+                                         "data.folds=0 holds out none: choose another schedule");
+    if (config->training.early_stopping > 0)
+        return status_fail(STATUS_USAGE, "training.early_stopping needs validation rows, and "
+                                         "data.folds=0 holds out none: set it to 0");
+    return STATUS_OK;
+}
+
+static Status check_rate(const Config *config) {
+    const ScheduleOptions *schedule = &config->schedule;
+    bool has_floor = schedule->kind != SCHEDULE_CONSTANT && schedule->kind != SCHEDULE_ONE_CYCLE;
+    if (has_floor && schedule->min_rate > config->optimizer.learning_rate)
+        return status_fail(STATUS_USAGE,
+                           "schedule.min_rate=%g is above optimizer.learning_rate=%g, so that a "
+                           "fall would raise the rate",
+                           schedule->min_rate, config->optimizer.learning_rate);
+    if (schedule->warmup_epochs > 0 && schedule->warmup_epochs >= (double)config->training.epochs)
+        return status_fail(STATUS_USAGE,
+                           "schedule.warmup_epochs=%g must be less than training.epochs=%lld",
+                           schedule->warmup_epochs, (long long)config->training.epochs);
+    return STATUS_OK;
+}
+
+static Status check_optimizer(const OptimizerOptions *optimizer) {
+    if (optimizer->kind == OPTIMIZER_SGD && optimizer->nesterov && optimizer->momentum == 0)
+        return status_fail(STATUS_USAGE, "optimizer.nesterov=true does nothing with "
+                                         "optimizer.momentum=0: give a momentum, 0.9 say");
+    return STATUS_OK;
+}
+
+Status config_check(const Config *config) {
+    Status status;
+    TRY(check_shards(&config->training));
+    TRY(check_folds(config));
+    TRY(check_rate(config));
+    TRY(check_optimizer(&config->optimizer));
+cleanup:
+    return status;
+}
+
+/* ---- the comparison at a resume ---- */
+
+/* The number of epochs enters the rate where the schedule spans the whole run. */
+static bool changes_answer(const ConfigKey *key, const Config *config) {
+    bool spans =
+        config->schedule.kind == SCHEDULE_COSINE || config->schedule.kind == SCHEDULE_ONE_CYCLE;
+    return key->effect == CHANGES_ANSWER || (key->effect == CHANGES_WITH_LENGTH && spans);
+}
+
+/* Where two lists of layers part: cuts both texts to their first differing layer, and returns its
+ * number from 1. */
+static int first_difference(char a[CONFIG_TEXT], char b[CONFIG_TEXT]) {
+    size_t begin = 0;
+    int number = 1;
+    for (size_t i = 0; a[i] == b[i] && a[i] != '\0'; i++) {
+        if (a[i] != ',') continue;
+        begin = i + 2;
+        number++;
+    }
+    memmove(a, a + begin, strlen(a + begin) + 1);
+    memmove(b, b + begin, strlen(b + begin) + 1);
+    a[strcspn(a, ",")] = b[strcspn(b, ",")] = '\0';
+    return number;
+}
+
+static Status refuse_layers(char saved[CONFIG_TEXT], char now[CONFIG_TEXT],
+                            const char *checkpoint) {
+    int number = first_difference(saved, now);
+    return status_fail(STATUS_USAGE,
+                       "%s: layer %d of model.layers is \"%s\" there and \"%s\" now; give the same "
+                       "layers to resume, or start anew with --resume never",
+                       checkpoint, number, saved, now);
+}
+
+Status config_compare(const Config *saved, const Config *now, const char *checkpoint) {
+    char then_text[CONFIG_TEXT], now_text[CONFIG_TEXT];
+    for (size_t i = 0; i < CONFIG_KEY_COUNT; i++) {
+        const ConfigKey *key = &CONFIG_KEYS[i];
+        config_print(then_text, key, saved);
+        config_print(now_text, key, now);
+        if (strcmp(then_text, now_text) == 0 || !changes_answer(key, saved)) continue;
+        if (key->type == KEY_LAYERS) return refuse_layers(then_text, now_text, checkpoint);
+        return status_fail(STATUS_USAGE,
+                           "%s: %s is %s there and %s now, which would change the answer; resume "
+                           "with %s=%s, or start anew with --resume never",
+                           checkpoint, key->name, then_text, now_text, key->name, then_text);
+    }
+    return STATUS_OK;
+}

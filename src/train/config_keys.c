@@ -1,0 +1,119 @@
+/* The one table of configuration keys. A new key is one row here and one field in its options
+ * struct; its name is the field's. Defaults are the baseline recipe's, and Keras's where the
+ * recipe is silent. */
+#include "config_keys.h"
+
+#include <string.h>
+
+#include "mnist_dist/base/nearest.h"
+
+#define BASELINE_LAYERS                                                                            \
+    "conv 5x5 32 same relu, conv 5x5 32 same relu, maxpool 2x2, dropout 0.25, "                    \
+    "conv 3x3 64 same relu, conv 3x3 64 same relu, maxpool 2x2, dropout 0.25, "                    \
+    "flatten, dense 256 relu, dropout 0.5, dense 128 relu, dropout 0.5, dense 10 softmax"
+
+static const char *const OPTIMIZERS[] = {
+    [OPTIMIZER_ADAM] = "adam",
+    [OPTIMIZER_ADAMW] = "adamw",
+    [OPTIMIZER_SGD] = "sgd",
+    [OPTIMIZER_RMSPROP] = "rmsprop",
+    NULL,
+};
+
+static const char *const SCHEDULES[] = {
+    [SCHEDULE_PLATEAU] = "plateau", [SCHEDULE_CONSTANT] = "constant",   [SCHEDULE_STEP] = "step",
+    [SCHEDULE_COSINE] = "cosine",   [SCHEDULE_ONE_CYCLE] = "one_cycle", NULL,
+};
+
+#define KEY(field, type, effect, standard, help)                                                   \
+#field, type, offsetof(Config, field), sizeof((Config *)0)->field, effect, standard, help
+
+#define WHOLE(field, effect, standard, lowest, highest, help)                                      \
+    { KEY(field, KEY_INTEGER, effect, standard, help), lowest, highest, NULL, NULL }
+#define WHOLE_OR(word, field, effect, standard, lowest, highest, help)                             \
+    { KEY(field, KEY_INTEGER, effect, standard, help), lowest, highest, word, NULL }
+#define REAL(field, standard, lowest, highest, help)                                               \
+    { KEY(field, KEY_REAL, CHANGES_ANSWER, standard, help), lowest, highest, NULL, NULL }
+#define BOOL(field, effect, standard, help)                                                        \
+    { KEY(field, KEY_BOOL, effect, standard, help), 0, 0, NULL, NULL }
+#define CHOICE(field, standard, choices, help)                                                     \
+    { KEY(field, KEY_CHOICE, CHANGES_ANSWER, standard, help), 0, 0, NULL, choices }
+#define TEXT(field, type, effect, standard, help)                                                  \
+    { KEY(field, type, effect, standard, help), 0, 0, NULL, NULL }
+
+const ConfigKey CONFIG_KEYS[] = {
+    TEXT(data.path, KEY_TEXT, CHANGES_NOTHING, "data/digits.h5", "images, from mnist_dist import"),
+    WHOLE(data.limit, CHANGES_ANSWER, "0", 0, 4294967295, "use the first rows only; 0: all"),
+    WHOLE(data.folds, CHANGES_ANSWER, "10", 0, 1000, "one part is held out; 0: hold out none"),
+    WHOLE_OR("auto", data.fold, CHANGES_ANSWER, "auto", 0, 999, "held-out part; auto: by seed"),
+
+    TEXT(model.layers, KEY_LAYERS, CHANGES_ANSWER, BASELINE_LAYERS, "from first to last"),
+
+    REAL(augmentation.rotation, "10", 0, 180, "largest angle, degrees"),
+    REAL(augmentation.zoom, "0.1", 0, 0.9, "largest relative change of scale"),
+    REAL(augmentation.shift, "0.1", 0, 1, "largest shift, as a share of the side"),
+
+    WHOLE(training.epochs, CHANGES_WITH_LENGTH, "25", 1, 1e6, "passes over the training rows"),
+    WHOLE(training.batch_size, CHANGES_ANSWER, "86", 1, 1048576, "samples a step, over all ranks"),
+    WHOLE(training.shards, CHANGES_ANSWER, "8", 1, 1024, "parts of a batch; ranks share them out"),
+    WHOLE(training.threads, CHANGES_NOTHING, "1", 1, 1024, "per rank"),
+    WHOLE(training.seed, CHANGES_ANSWER, "0", 0, 9007199254740992, "of everything random"),
+    BOOL(training.drop_last, CHANGES_ANSWER, "false", "leave out an epoch's last, short batch"),
+    WHOLE(training.early_stopping, CHANGES_NOTHING, "0", 0, 1e6,
+          "stop after so many epochs without a better one; 0: never"),
+
+    CHOICE(optimizer.kind, "adam", OPTIMIZERS, "the update rule"),
+    REAL(optimizer.learning_rate, "0.001", 1e-12, 1000, "where the schedule starts"),
+    REAL(optimizer.momentum, "0", 0, 0.999999, "sgd, rmsprop"),
+    BOOL(optimizer.nesterov, CHANGES_ANSWER, "false", "sgd: look ahead"),
+    REAL(optimizer.beta_1, "0.9", 0, 0.999999, "adam, adamw: decay of the mean"),
+    REAL(optimizer.beta_2, "0.999", 0, 0.999999999, "adam, adamw: decay of the mean square"),
+    REAL(optimizer.rho, "0.9", 0, 0.999999, "rmsprop: decay of the mean square"),
+    REAL(optimizer.epsilon, "1e-07", 1e-30, 1, "keeps divisors off zero"),
+    REAL(optimizer.weight_decay, "0.004", 0, 1, "adamw"),
+
+    CHOICE(schedule.kind, "plateau", SCHEDULES, "how the learning rate moves"),
+    REAL(schedule.factor, "0.5", 1e-06, 0.999999, "plateau, step: a fall multiplies the rate"),
+    WHOLE(schedule.patience, CHANGES_ANSWER, "3", 1, 1e6, "plateau: stale epochs before a fall"),
+    REAL(schedule.min_delta, "0.0001", 0, 1, "plateau: what counts as better accuracy"),
+    REAL(schedule.min_rate, "1e-05", 0, 1000, "plateau, step, cosine: never below"),
+    WHOLE(schedule.every_epochs, CHANGES_ANSWER, "10", 1, 1e6, "step: epochs between falls"),
+    REAL(schedule.warmup_epochs, "0", 0, 1e6, "the rate first rises for so long"),
+    REAL(schedule.start_divisor, "25", 1, 1e9, "one_cycle: first rate = peak / this"),
+    REAL(schedule.final_divisor, "10000", 1, 1e12, "one_cycle: last rate = first / this"),
+
+    WHOLE(checkpoint.keep, CHANGES_NOTHING, "3", 1, 1e6, "newest files kept, beside the best"),
+    WHOLE(checkpoint.every_steps, CHANGES_NOTHING, "0", 0, 1e9, "also within epochs; 0: no"),
+
+    BOOL(output.predict, CHANGES_NOTHING, "true", "write submission.csv at the end"),
+};
+
+const size_t CONFIG_KEY_COUNT = sizeof CONFIG_KEYS / sizeof *CONFIG_KEYS;
+
+const ConfigKey *config_find(const char *name) {
+    for (size_t i = 0; i < CONFIG_KEY_COUNT; i++)
+        if (strcmp(CONFIG_KEYS[i].name, name) == 0) return &CONFIG_KEYS[i];
+    return NULL;
+}
+
+size_t config_section_length(const char *name) {
+    return strcspn(name, ".");
+}
+
+bool config_same_section(const ConfigKey *a, const ConfigKey *b) {
+    size_t length = config_section_length(a->name);
+    return length == config_section_length(b->name) && strncmp(a->name, b->name, length) == 0;
+}
+
+/* A right key in a wrong section, or in none, is nearer than any misspelt one. */
+const char *config_nearest(const char *name) {
+    const char *dot = strchr(name, '.');
+    const char *last = dot != NULL ? dot + 1 : name;
+    Nearest misplaced = {.word = name}, misspelt = {.word = name};
+    for (size_t i = 0; i < CONFIG_KEY_COUNT; i++) {
+        const char *key = CONFIG_KEYS[i].name;
+        bool right = strcmp(key + config_section_length(key) + 1, last) == 0;
+        nearest_offer(right ? &misplaced : &misspelt, key);
+    }
+    return misplaced.best != NULL ? misplaced.best : misspelt.best;
+}

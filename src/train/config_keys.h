@@ -1,0 +1,66 @@
+/* The table of configuration keys, for the files of the configuration alone. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "mnist_dist/train/config.h"
+
+typedef enum KeyType {
+    KEY_INTEGER, /* int64_t */
+    KEY_REAL,    /* double */
+    KEY_BOOL,    /* bool */
+    KEY_CHOICE,  /* int, the index in choices */
+    KEY_TEXT,    /* char[], one line of printable text */
+    KEY_LAYERS   /* char[], layers joined by ", "; a list in YAML */
+} KeyType;
+
+/* Whether a run may be resumed with another value. */
+typedef enum KeyEffect {
+    CHANGES_NOTHING,     /* the bits of every step stay as they are */
+    CHANGES_ANSWER,      /* so it must not differ */
+    CHANGES_WITH_LENGTH, /* changes the answer under schedules that span the whole run */
+} KeyEffect;
+
+typedef struct ConfigKey {
+    const char *name; /* "section.key" */
+    KeyType type;
+    size_t offset, size; /* of the field in Config */
+    KeyEffect effect;
+    const char *standard; /* the default, as it would be written */
+    const char *help;
+    double lowest, highest;     /* of integers and reals */
+    const char *word;           /* of integers: a word that stands for -1 */
+    const char *const *choices; /* NULL at the end */
+} ConfigKey;
+
+extern const ConfigKey CONFIG_KEYS[];
+extern const size_t CONFIG_KEY_COUNT;
+
+enum { CONFIG_TEXT = 4096 }; /* bytes that hold any value as text */
+
+/* The key of this name, or NULL. */
+const ConfigKey *config_find(const char *name);
+
+/* The length of the name's section: 8 in "training.epochs". */
+size_t config_section_length(const char *name);
+
+/* Whether two keys stand in one section. */
+bool config_same_section(const ConfigKey *a, const ConfigKey *b);
+
+/* Takes a value as text. If it is none of this key's: STATUS_USAGE with "WHERE: KEY=VALUE:
+ * expected ...", and the field stays as it was. */
+Status config_take(Config *config, const ConfigKey *key, const char *text, const char *where);
+
+/* "an integer from 1 to 1000000": what config_take expects. */
+void config_describe(char text[CONFIG_TEXT], const ConfigKey *key);
+
+/* Writes a value as text that config_take reads back to the same bits. */
+void config_print(char text[CONFIG_TEXT], const ConfigKey *key, const Config *config);
+
+/* Writes `text` in double quotes, as YAML. */
+void config_quote(FILE *out, const char *text);
+
+/* Whether YAML gives back this text, in quotes, as it was: not so for line ends, control characters
+ * and bytes that are no UTF-8. */
+bool config_yaml_keeps(const char *text);

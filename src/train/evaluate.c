@@ -1,0 +1,153 @@
+/* Evaluation in fixed blocks, in rounds; see evaluate.h.
+ *
+ * A rank computes a contiguous run of blocks, some per round; between rounds the ranks ask one
+ * another whether to give up, so that a signal is answered within a fraction of a second. All ranks
+ * make the same number of rounds, whatever they have left to do. */
+#include "mnist_dist/train/evaluate.h"
+
+#include <stdlib.h>
+
+#include "mnist_dist/base/memory.h"
+#include "mnist_dist/base/shard.h"
+#include "mnist_dist/data/batch.h"
+#include "mnist_dist/nn/loss.h"
+
+enum { BLOCKS_PER_ROUND = 4 /* per thread */ };
+
+typedef struct EvaluatorThread {
+    Batch batch;
+    Scratch *scratch;
+} EvaluatorThread;
+
+struct Evaluator {
+    Comm *comm;
+    Pool *pool;
+    const Model *model;
+    bool (*interrupted)(void);
+    EvaluatorThread *threads;
+};
+
+/* One evaluation under way. */
+typedef struct Run {
+    Evaluator *evaluator;
+    const float *params;
+    const EvaluationImages *images;
+    size_t first_block;   /* of the round */
+    Tally *tallies;       /* (blocks) */
+    float *probabilities; /* (count, 10), or NULL */
+} Run;
+
+static Status allocate(Evaluator *evaluator) {
+    Status status = STATUS_OK;
+    TRY(MEMORY_NEW(&evaluator->threads, pool_threads(evaluator->pool)));
+    for (size_t i = 0; i < pool_threads(evaluator->pool); i++) {
+        TRY(batch_new(&evaluator->threads[i].batch, EVALUATION_BLOCK));
+        TRY(scratch_new(&evaluator->threads[i].scratch, evaluator->model, EVALUATION_BLOCK, false));
+    }
+cleanup:
+    return status;
+}
+
+Status evaluator_new(Evaluator **out, Comm *comm, Pool *pool, const Model *model,
+                     bool (*interrupted)(void)) {
+    Evaluator *evaluator = NULL;
+    Status status = comm_agree(comm, MEMORY_NEW(&evaluator, 1));
+    if (status != STATUS_OK) return status;
+    *evaluator =
+        (Evaluator){.comm = comm, .pool = pool, .model = model, .interrupted = interrupted};
+    status = comm_agree(comm, allocate(evaluator));
+    if (status == STATUS_OK) *out = evaluator;
+    else evaluator_destroy(evaluator);
+    return status;
+}
+
+void evaluator_destroy(Evaluator *evaluator) {
+    if (evaluator == NULL) return;
+    for (size_t i = 0; evaluator->threads != NULL && i < pool_threads(evaluator->pool); i++) {
+        batch_destroy(&evaluator->threads[i].batch);
+        scratch_destroy(evaluator->threads[i].scratch);
+    }
+    free(evaluator->threads);
+    free(evaluator);
+}
+
+static size_t block_count(const EvaluationImages *images) {
+    return shard_capacity(images->count, EVALUATION_BLOCK);
+}
+
+/* A task of the pool: one block's tally and, if asked for, its probabilities. */
+static void evaluate_block(void *context, size_t i, size_t thread) {
+    const Run *run = context;
+    const EvaluationImages *images = run->images;
+    const Evaluator *evaluator = run->evaluator;
+    EvaluatorThread *own = &evaluator->threads[thread];
+    size_t block = run->first_block + i;
+    size_t first = block * EVALUATION_BLOCK;
+    size_t left = images->count - first;
+    size_t count = left < EVALUATION_BLOCK ? left : EVALUATION_BLOCK;
+
+    batch_fill_rows(&own->batch, images->images, images->labels, images->rows, first, count);
+    ModelPass pass = {.count = count, .images = own->batch.images};
+    const float *logits = model_forward(evaluator->model, run->params, own->scratch, &pass);
+    run->tallies[block] =
+        loss_cross_entropy(logits, own->batch.targets, own->batch.labels, count);
+    if (run->probabilities != NULL)
+        loss_softmax(run->probabilities + first * DIGIT_CLASSES, logits, count);
+}
+
+/* **Collective.** All blocks of this rank, in rounds that all ranks share. */
+static Status run_rounds(Run *run) {
+    Evaluator *evaluator = run->evaluator;
+    size_t ranks = (size_t)comm_size(evaluator->comm), rank = (size_t)comm_rank(evaluator->comm);
+    size_t blocks = block_count(run->images);
+    size_t end = shard_begin(rank + 1, blocks, ranks);
+    size_t per_round = BLOCKS_PER_ROUND * pool_threads(evaluator->pool);
+    size_t rounds = shard_capacity(shard_capacity(blocks, ranks), per_round);
+    run->first_block = shard_begin(rank, blocks, ranks);
+    for (size_t round = 0; round < rounds; round++) {
+        bool stop = evaluator->interrupted != NULL && evaluator->interrupted();
+        if (comm_max(evaluator->comm, stop))
+            return status_fail(STATUS_STOPPED, "stopped by a signal while evaluating");
+        size_t left = end - run->first_block;
+        size_t count = left < per_round ? left : per_round;
+        pool_run(evaluator->pool, count, evaluate_block, run);
+        run->first_block += count;
+    }
+    return STATUS_OK;
+}
+
+/* **Collective.** Gives all ranks the parts of all: `each` bytes per unit, `per_block` units a
+ * block, `count` units in all. */
+static void share(Comm *comm, void *bytes, size_t each, size_t per_block, size_t blocks,
+                  size_t count, size_t ends[]) {
+    size_t ranks = (size_t)comm_size(comm);
+    for (size_t rank = 0; rank < ranks; rank++) {
+        size_t end = shard_begin(rank + 1, blocks, ranks) * per_block;
+        ends[rank] = (end < count ? end : count) * each;
+    }
+    comm_allgather(comm, bytes, ends);
+}
+
+Status evaluator_run(Evaluator *evaluator, Tally *tally, float *probabilities, const float *params,
+                     const EvaluationImages *images) {
+    Comm *comm = evaluator->comm;
+    size_t blocks = block_count(images);
+    Run run = {.evaluator = evaluator,
+               .params = params,
+               .images = images,
+               .probabilities = probabilities};
+    size_t *ends = NULL;
+    Status status = MEMORY_NEW(&run.tallies, blocks);
+    if (status == STATUS_OK) status = MEMORY_NEW(&ends, (size_t)comm_size(comm));
+    TRY(comm_agree(comm, status));
+    TRY(run_rounds(&run));
+    share(comm, run.tallies, sizeof(Tally), 1, blocks, blocks, ends);
+    if (probabilities != NULL)
+        share(comm, probabilities, DIGIT_CLASSES * sizeof(float), EVALUATION_BLOCK, blocks,
+              images->count, ends);
+    *tally = tally_sum(run.tallies, blocks);
+cleanup:
+    free(run.tallies);
+    free(ends);
+    return status;
+}

@@ -1,0 +1,224 @@
+/* The order of a run: open, epochs, finish; see run.h. The rest is in the files that run_parts.h
+ * lists. */
+#include "mnist_dist/train/run.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mnist_dist/base/log.h"
+#include "mnist_dist/base/safefile.h"
+#include "run_parts.h"
+
+/* Rank 0: chooses the directory, opens its log and looks for a checkpoint to go on from. */
+static Status open_directory(Run *run, Checkpoint *checkpoint, bool *found,
+                             const RunRequest *request) {
+    char path[PATH_MAX];
+    Status status = STATUS_OK;
+    TRY(run_choose_directory(run->directory, sizeof run->directory, run->config, request));
+    snprintf(run->checkpoints, sizeof run->checkpoints, "%s/checkpoints", run->directory);
+    run_point_latest(run->directory);
+    snprintf(path, sizeof path, "%s/log.txt", run->directory);
+    log_open(path);
+    TRY(run_find_checkpoint(checkpoint, found, run, request));
+cleanup:
+    return status;
+}
+
+/* Rank 0: the configuration as it took effect. */
+static Status write_config(const Run *run) {
+    char path[PATH_MAX], *text = NULL;
+    snprintf(path, sizeof path, "%s/config.yaml", run->directory);
+    Status status = config_write(&text, run->config);
+    if (status == STATUS_OK) status = safefile_write(path, text, strlen(text), STATUS_FAILED);
+    free(text);
+    return status;
+}
+
+/* **Collective.** Data, model, and all memory of the run. */
+static Status prepare(Run *run) {
+    const Config *config = run->config;
+    Status status = STATUS_OK;
+    TRY(comm_agree(run->comm, model_new(&run->model, &config->model)));
+    TRY(workload_load(&run->workload, run->comm, &config->data, (uint64_t)config->training.seed));
+    TRY(comm_agree(run->comm, pool_new(&run->pool, (size_t)config->training.threads)));
+    TRY(trainer_new(&run->trainer, run->comm, run->pool, config, run->model, &run->workload));
+    TRY(evaluator_new(&run->evaluator, run->comm, run->pool, run->model, signals_stop_pending));
+    if (comm_rank(run->comm) == 0) status = write_config(run);
+    TRY(comm_agree(run->comm, status));
+cleanup:
+    return status;
+}
+
+static Status log_heading(const Run *run) {
+    char *table = NULL;
+    Status status = model_summary(&table, run->model);
+    if (status == STATUS_OK) run_log_start(run, table);
+    free(table);
+    return comm_agree(run->comm, status);
+}
+
+static void start_epoch_clock(Run *run) {
+    run->epoch_started = clock_seconds();
+    run->epoch_images = 0;
+}
+
+/* **Collective.** The steps that are left of the epoch under way. */
+static Status train_steps(Run *run) {
+    Trainer *trainer = run->trainer;
+    const Progress *progress = &trainer->progress;
+    uint64_t every = (uint64_t)run->config->checkpoint.every_steps;
+    Status status = STATUS_OK;
+    start_epoch_clock(run);
+    while (progress->epoch_step < trainer->steps_per_epoch) {
+        Request request = REQUEST_NONE;
+        int64_t seen = progress->running.count;
+        TRY(trainer_step(trainer, &request));
+        run->epoch_images += (uint64_t)(progress->running.count - seen);
+        run_log_progress(run);
+        if (request == REQUEST_STOP)
+            return status_fail(STATUS_STOPPED, "stopped by a signal while training");
+        bool due = every > 0 && progress->step % every == 0;
+        if (!due && request != REQUEST_CHECKPOINT) continue;
+        signals_done();
+        TRY(run_save(run, RUN_UNDER_WAY, false));
+    }
+cleanup:
+    return status;
+}
+
+/* Takes the epoch's figures into the history. */
+static void note_epoch(Run *run, double rate, const Tally *validation, double seconds) {
+    Trainer *trainer = run->trainer;
+    const Tally *running = &trainer->progress.running;
+    bool validates = validation->count > 0;
+    history_add_epoch(
+        &trainer->history,
+        (double[EPOCH_QUANTITIES]){
+            [EPOCH_ACCURACY] = tally_accuracy(running),
+            [EPOCH_LOSS] = tally_loss(running),
+            [EPOCH_VAL_ACCURACY] = validates ? tally_accuracy(validation) : NAN,
+            [EPOCH_VAL_LOSS] = validates ? tally_loss(validation) : NAN,
+            [EPOCH_LEARNING_RATE] = rate,
+            [EPOCH_SECONDS] = seconds,
+            [EPOCH_IMAGES_PER_SECOND] = seconds > 0 ? (double)run->epoch_images / seconds : 0.0,
+        });
+}
+
+/* Moves the progress to the next epoch. Returns whether this one was the best; *rate_fell says
+ * whether the learning rate did. `accuracy` is what is watched. */
+static bool advance_epoch(Trainer *trainer, double accuracy, bool *rate_fell) {
+    Progress *progress = &trainer->progress;
+    const Config *config = trainer->config;
+    *rate_fell = schedule_epoch_end(&config->schedule, config->optimizer.learning_rate,
+                                    &progress->plateau, accuracy);
+    progress->epoch++;
+    progress->epoch_step = 0;
+    progress->running = (Tally){0};
+    progress->stale_epochs++;
+    if (accuracy <= progress->best_accuracy) return false;
+    progress->best_accuracy = accuracy;
+    progress->best_epoch = progress->epoch;
+    progress->stale_epochs = 0;
+    return true;
+}
+
+/* **Collective.** Evaluates, decides what all ranks decide alike, and writes it all down. With no
+ * rows held out, the training accuracy is watched instead. */
+static Status end_epoch(Run *run) {
+    Trainer *trainer = run->trainer;
+    const Workload *workload = &run->workload;
+    EvaluationImages images = {.images = workload->dataset.train_images,
+                               .labels = workload->dataset.train_labels,
+                               .rows = workload->split.validation,
+                               .count = workload->split.validation_count};
+    double trained = clock_seconds(), seconds = trained - run->epoch_started;
+    Tally validation;
+    Status status = evaluator_run(run->evaluator, &validation, NULL, trainer->params, &images);
+    if (status != STATUS_OK) return status;
+    trainer->times.seconds[PHASE_EVALUATE] += clock_seconds() - trained;
+
+    size_t steps = trainer->history.steps.count;
+    double rate = trainer->history.steps.values[(steps - 1) * STEP_QUANTITIES + STEP_LEARNING_RATE];
+    note_epoch(run, rate, &validation, seconds);
+    const Tally *watched = validation.count > 0 ? &validation : &trainer->progress.running;
+    bool rate_fell = false;
+    bool best = advance_epoch(trainer, tally_accuracy(watched), &rate_fell);
+    run_log_epoch(run, rate_fell, best);
+    return run_save(run, RUN_UNDER_WAY, best);
+}
+
+/* **Collective.** All epochs that are left, then the end. */
+static Status train_epochs(Run *run) {
+    Status status = STATUS_OK;
+    while (!run_is_done(run->config, &run->trainer->progress)) {
+        TRY(train_steps(run));
+        TRY(end_epoch(run));
+    }
+    TRY(run_finish(run));
+    Checkpoint result = run_snapshot(run, RUN_FINISHED);
+    if (comm_rank(run->comm) == 0) run_log_result(&result, run->directory);
+cleanup:
+    return status;
+}
+
+/* **Collective.** After a stop was asked for: a checkpoint that says so. */
+static Status save_stop(Run *run) {
+    const Progress *progress = &run->trainer->progress;
+    status_clear();
+    Status status = run_save(run, RUN_STOPPED, false);
+    if (status != STATUS_OK) return status;
+    return status_fail(STATUS_STOPPED,
+                       "%s: stopped by a signal in epoch %llu after step %llu, with a checkpoint "
+                       "written; run the same command to go on",
+                       run->directory, (unsigned long long)progress->epoch + 1,
+                       (unsigned long long)progress->step);
+}
+
+/* **Collective.** What rank 0 found out is made known to all. */
+static Status agree_on_start(Run *run, bool *found, bool *finished, Status status) {
+    status = comm_agree(run->comm, status);
+    if (status != STATUS_OK) return status;
+    comm_broadcast(run->comm, run->directory, sizeof run->directory, 0);
+    comm_broadcast(run->comm, run->checkpoints, sizeof run->checkpoints, 0);
+    *found = comm_max(run->comm, *found) != 0;
+    *finished = comm_max(run->comm, *finished) != 0;
+    return STATUS_OK;
+}
+
+static void close_run(Run *run) {
+    evaluator_destroy(run->evaluator);
+    trainer_destroy(run->trainer);
+    workload_destroy(&run->workload);
+    model_destroy(run->model);
+    pool_destroy(run->pool);
+    log_close();
+}
+
+Status run_train(Comm *comm, const Config *config, const RunRequest *request) {
+    Run run = {.comm = comm, .config = config};
+    Checkpoint checkpoint = {0};
+    bool found = false, finished = false;
+    Status status = STATUS_OK;
+    if (comm_rank(comm) == 0) {
+        status = open_directory(&run, &checkpoint, &found, request);
+        finished = found && checkpoint.progress.status == RUN_FINISHED &&
+                   run_is_done(config, &checkpoint.progress);
+        if (finished) run_log_result(&checkpoint, run.directory);
+    }
+    TRY(agree_on_start(&run, &found, &finished, status));
+    if (finished) {
+        log_line("nothing is left to be done; train anew with --resume never");
+        goto cleanup;
+    }
+    TRY(prepare(&run));
+    TRY(log_heading(&run));
+    if (found) TRY(run_restore(&run, &checkpoint));
+    status = train_epochs(&run);
+    if (status == STATUS_STOPPED) status = save_stop(&run);
+cleanup:
+    checkpoint_free(&checkpoint);
+    close_run(&run);
+    return status;
+}

@@ -1,0 +1,92 @@
+/* The end of a run: what the best network gets wrong, and what it predicts; see run_parts.h. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mnist_dist/base/log.h"
+#include "mnist_dist/base/memory.h"
+#include "mnist_dist/train/predict.h"
+#include "run_parts.h"
+
+/* Rank 0: the weights of best.h5, or a warning and the live ones if it cannot be had. */
+static void read_best(const Run *run, float *params) {
+    char path[PATH_MAX];
+    Checkpoint best = {0};
+    size_t bytes = model_parameter_count(run->model) * sizeof(float);
+    snprintf(path, sizeof path, "%s/best.h5", run->checkpoints);
+    Status status = checkpoint_read(&best, path);
+    if (status == STATUS_OK && best.parameter_count * sizeof(float) == bytes) {
+        memcpy(params, best.params, bytes);
+    } else {
+        log_warning("%s; the last epoch's network predicts instead", status_message());
+        status_clear();
+        memcpy(params, run->trainer->params, bytes);
+    }
+    checkpoint_free(&best);
+}
+
+/* **Collective.** Evaluates images and logs their line and, for validation, the table. */
+static Status log_validation(Run *run, const float *params, float *probabilities,
+                             const EvaluationImages *images) {
+    Tally tally;
+    Confusion confusion;
+    char *table = NULL;
+    Status status = evaluator_run(run->evaluator, &tally, probabilities, params, images);
+    if (status != STATUS_OK) return status;
+    confusion_count(&confusion, probabilities, images);
+    status = confusion_text(&table, &confusion);
+    if (status == STATUS_OK)
+        log_line("validation with best.h5: accuracy %.2f %% (%lld of %lld), loss %.4f\n%s",
+                 100.0 * tally_accuracy(&tally), (long long)tally.correct, (long long)tally.count,
+                 tally_loss(&tally), table);
+    free(table);
+    return comm_agree(run->comm, status);
+}
+
+/* **Collective.** Predicts the test images and writes submission.csv on rank 0. */
+static Status predict_test(Run *run, const float *params, float *probabilities,
+                           const EvaluationImages *images) {
+    Tally tally;
+    Status status = evaluator_run(run->evaluator, &tally, probabilities, params, images);
+    if (status != STATUS_OK) return status;
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/submission.csv", run->directory);
+    if (comm_rank(run->comm) == 0) status = submission_write(path, probabilities, images->count);
+    status = comm_agree(run->comm, status);
+    if (status != STATUS_OK) return status;
+    if (run->workload.dataset.info.test_labelled)
+        log_line("test: accuracy %.2f %% (%lld of %lld), loss %.4f", 100.0 * tally_accuracy(&tally),
+                 (long long)tally.correct, (long long)tally.count, tally_loss(&tally));
+    log_line("%s: predictions for %zu test images", path, images->count);
+    return STATUS_OK;
+}
+
+static size_t larger(size_t a, size_t b) {
+    return a > b ? a : b;
+}
+
+Status run_finish(Run *run) {
+    const Workload *workload = &run->workload;
+    EvaluationImages validation = {.images = workload->dataset.train_images,
+                                   .labels = workload->dataset.train_labels,
+                                   .rows = workload->split.validation,
+                                   .count = workload->split.validation_count};
+    EvaluationImages test = test_images(&workload->dataset);
+    size_t parameters = model_parameter_count(run->model);
+    float *params = NULL, *probabilities = NULL;
+    Status status = MEMORY_NEW(&params, parameters);
+    if (status == STATUS_OK)
+        status = MEMORY_NEW(&probabilities, DIGIT_CLASSES * larger(validation.count, test.count));
+    TRY(comm_agree(run->comm, status));
+    if (comm_rank(run->comm) == 0) read_best(run, params);
+    comm_broadcast(run->comm, params, parameters * sizeof *params, 0);
+
+    if (validation.count > 0) TRY(log_validation(run, params, probabilities, &validation));
+    if (test.count > 0 && run->config->output.predict)
+        TRY(predict_test(run, params, probabilities, &test));
+    TRY(run_save(run, RUN_FINISHED, false));
+cleanup:
+    free(params);
+    free(probabilities);
+    return status;
+}

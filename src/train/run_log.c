@@ -1,0 +1,83 @@
+/* What a person sees of a run: a heading, a progress line, a line per epoch, the result. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "mnist_dist/base/log.h"
+#include "mnist_dist/nn/blas.h"
+#include "run_parts.h"
+
+enum { BAR_WIDTH = 20 };
+static const double REDRAW_SECONDS = 0.1;
+
+void run_log_start(const Run *run, const char *model_table) {
+    const Config *config = run->config;
+    const Workload *workload = &run->workload;
+    char kernels[128], mpi[64], date[21];
+    blas_describe(kernels);
+    comm_describe(mpi);
+    clock_date(date);
+    log_line("mnist_dist %s, %s: %d rank%s with %lld thread%s, %lld shards; %s, %s",
+             MNIST_DIST_VERSION, date, comm_size(run->comm), comm_size(run->comm) > 1 ? "s" : "",
+             (long long)config->training.threads, config->training.threads > 1 ? "s" : "",
+             (long long)config->training.shards, kernels, mpi);
+    log_line("data: %s, %zu rows to train on, %zu held out, %zu to predict", config->data.path,
+             workload->split.train_count, workload->split.validation_count,
+             workload->dataset.info.test_rows);
+    log_line("run: %s", run->directory);
+    log_line("%s", model_table);
+}
+
+static void draw_bar(char bar[BAR_WIDTH + 1], double share) {
+    int filled = (int)(share * BAR_WIDTH);
+    for (int i = 0; i < BAR_WIDTH; i++) bar[i] = i < filled ? '=' : i == filled ? '>' : ' ';
+    bar[BAR_WIDTH] = '\0';
+}
+
+void run_log_progress(Run *run) {
+    double now = clock_seconds();
+    if (!log_is_watched() || now - run->drawn < REDRAW_SECONDS) return;
+    run->drawn = now;
+    const Progress *progress = &run->trainer->progress;
+    uint64_t steps = run->trainer->steps_per_epoch;
+    double rate = (double)run->epoch_images / (now - run->epoch_started);
+    double images_left =
+        (double)(steps - progress->epoch_step) * (double)run->config->training.batch_size;
+    char bar[BAR_WIDTH + 1];
+    draw_bar(bar, (double)progress->epoch_step / (double)steps);
+    log_progress("epoch %llu/%lld [%s] %llu/%llu  %.0f images/s  loss %.4f  accuracy %.2f %%  "
+                 "%.0f s left",
+                 (unsigned long long)progress->epoch + 1, (long long)run->config->training.epochs,
+                 bar, (unsigned long long)progress->epoch_step, (unsigned long long)steps, rate,
+                 tally_loss(&progress->running), 100.0 * tally_accuracy(&progress->running),
+                 images_left / rate);
+}
+
+void run_log_epoch(const Run *run, bool rate_fell, bool best) {
+    const History *history = &run->trainer->history;
+    size_t last = history->epochs.count - 1;
+    char validation[96] = "";
+    if (run->workload.split.validation_count > 0)
+        snprintf(validation, sizeof validation, "  val_loss %.4f  val_accuracy %.2f %%",
+                 history_epoch(history, last, EPOCH_VAL_LOSS),
+                 100.0 * history_epoch(history, last, EPOCH_VAL_ACCURACY));
+    log_line("epoch %2zu/%lld: loss %.4f  accuracy %.2f %%%s  rate %.3g  %.0f images/s  %.1f s%s%s",
+             last + 1, (long long)run->config->training.epochs,
+             history_epoch(history, last, EPOCH_LOSS),
+             100.0 * history_epoch(history, last, EPOCH_ACCURACY), validation,
+             history_epoch(history, last, EPOCH_LEARNING_RATE),
+             history_epoch(history, last, EPOCH_IMAGES_PER_SECOND),
+             history_epoch(history, last, EPOCH_SECONDS), best ? "  best so far" : "",
+             rate_fell ? "  rate falls" : "");
+}
+
+void run_log_result(const Checkpoint *checkpoint, const char *directory) {
+    const Progress *progress = &checkpoint->progress;
+    char digest[DIGEST_TEXT];
+    if (checkpoint_state_digest(digest, checkpoint) != STATUS_OK) digest[0] = '\0';
+    log_line("%s: finished after %llu epochs, %llu steps; best validation accuracy %.2f %% in "
+             "epoch %llu",
+             directory, (unsigned long long)progress->epoch, (unsigned long long)progress->step,
+             100.0 * progress->best_accuracy, (unsigned long long)progress->best_epoch);
+    log_line("state digest %s", digest);
+}

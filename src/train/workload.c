@@ -1,0 +1,35 @@
+/* Loading the data once per node; see workload.h. */
+#include "mnist_dist/train/workload.h"
+
+/* The training rows are a prefix of the file's, so a limit only shortens the view. */
+static void limit_rows(DatasetInfo *info, int64_t limit) {
+    if (limit > 0 && (size_t)limit < info->train_rows) info->train_rows = (size_t)limit;
+}
+
+Status workload_load(Workload *workload, Comm *comm, const DataOptions *options, uint64_t seed) {
+    *workload = (Workload){0};
+    DatasetInfo info = {0};
+    Status status = STATUS_OK;
+    if (comm_rank(comm) == 0) status = dataset_inspect(&info, options->path);
+    TRY(comm_agree(comm, status));
+    comm_broadcast(comm, &info, sizeof info, 0);
+
+    void *memory = NULL;
+    TRY(comm_shared(&memory, comm, dataset_bytes(&info)));
+    if (comm_node_rank(comm) == 0) status = dataset_read(memory, &info, options->path);
+    TRY(comm_agree(comm, status));
+    dataset_view(&workload->dataset, &info, memory);
+    limit_rows(&workload->dataset.info, options->limit);
+
+    size_t folds = (size_t)options->folds;
+    size_t fold = options->fold < 0 ? (folds > 0 ? seed % folds : 0) : (size_t)options->fold;
+    TRY(comm_agree(comm, split_new(&workload->split, workload->dataset.train_labels,
+                                   workload->dataset.info.train_rows, folds, fold)));
+cleanup:
+    if (status != STATUS_OK) workload_destroy(workload);
+    return status;
+}
+
+void workload_destroy(Workload *workload) {
+    split_destroy(&workload->split);
+}

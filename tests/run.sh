@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Runs all tests: installs what they need, builds with warnings as errors, checks the formatting and
+# the scripts, and runs CTest.
+#
+#   tests/run.sh [CTEST OPTIONS ...]                 e.g. tests/run.sh -L unit
+#
+# Environment: DATA_FOLDER, a folder with Kaggle's train.csv and test.csv (or .gz); without it, and
+# without data/digits.h5, the tests that need the 42,000 rows say that they were skipped.
+# BUILD names the build folder (build-tests).
+set -euo pipefail
+
+root=$(cd "$(dirname "$0")/.." && pwd)
+cd "$root"
+build=${BUILD:-build-tests}
+# shellcheck source=jobs/packages.sh
+. jobs/packages.sh
+
+install_packages "${BUILD_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
+
+echo "formatting and scripts"
+find src include tests -name '*.[ch]' -print0 | xargs -0 clang-format-14 --dry-run --Werror
+shellcheck -x jobs/*.sh data/get.sh tests/run.sh tests/e2e/*.sh .ci/run
+
+echo "building into $build"
+cmake -S . -B "$build" -DMNIST_DIST_WERROR=ON >"$build.log" 2>&1 &&
+    cmake --build "$build" -j "$(nproc)" >>"$build.log" 2>&1 || {
+    tail -n 40 "$build.log" >&2
+    echo "tests/run.sh: the build failed; all of its output is in $build.log" >&2
+    exit 1
+}
+export DATA_FOLDER=${DATA_FOLDER:-}
+exec ctest --test-dir "$build" --output-on-failure -j "$(nproc)" "$@"

@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# The walls of the house: who may include whom, and which file is a foreign library's home.
+#   source_rules.sh SOURCE_DIR
+set -euo pipefail
+cd "$1"
+failures=0
+
+# Files that match a pattern, other than the allowed one.
+only_in() {
+    local pattern=$1 home=$2 found
+    found=$(grep -rlE "#include [<\"]$pattern" src include | grep -vx "$home" || true)
+    [ -z "$found" ] || {
+        echo "$pattern belongs in $home alone, not in: $found"
+        failures=1
+    }
+}
+only_in 'mpi\.h' src/dist/comm.c
+only_in 'cblas\.h' src/nn/blas.c
+only_in 'hdf5\.h' src/base/h5file.c
+only_in 'yaml\.h' src/train/config_yaml.c
+
+# A wing may include the wings named after it.
+may_include() {
+    local wing=$1 allowed=$2 found
+    found=$(grep -rnE '#include "mnist_dist/' "src/$wing" "include/mnist_dist/$wing" 2>/dev/null |
+        grep -vE "\"mnist_dist/($allowed)/" || true)
+    [ -z "$found" ] || {
+        echo "$wing may include $allowed only:"
+        echo "$found"
+        failures=1
+    }
+}
+may_include base 'base'
+may_include data 'base|data'
+may_include nn 'base|nn'
+may_include dist 'base|dist'
+may_include train 'base|data|nn|dist|train'
+may_include command 'base|data|nn|dist|train'
+
+# Each public header compiles alone.
+for header in include/mnist_dist/*/*.h; do
+    cc -std=c11 -D_GNU_SOURCE -Iinclude -fsyntax-only -Wall -Wextra -Werror -x c "$header" 2>&1 || {
+        echo "$header does not compile alone"
+        failures=1
+    }
+done
+exit $failures
