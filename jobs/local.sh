@@ -18,12 +18,7 @@ build=${BUILD:-build}
 . jobs/packages.sh
 
 install_packages "${BUILD_PACKAGES[@]}"
-cmake -S . -B "$build" -DMNIST_DIST_TESTS=OFF >"$build.log" 2>&1 &&
-    cmake --build "$build" -j "$(nproc)" >>"$build.log" 2>&1 || {
-    tail -n 30 "$build.log" >&2
-    echo "jobs/local.sh: the build failed; all of its output is in $build.log" >&2
-    exit 1
-}
+build_program "$build" -DMNIST_DIST_TESTS=OFF
 MNIST_DIST="$build/mnist_dist" data/get.sh ${DATA_FOLDER:+"$DATA_FOLDER"}
 
 # Open MPI refuses to run as root and to start more ranks than cores unless told otherwise; and

@@ -1,13 +1,12 @@
-# shellcheck shell=bash
-# The Debian packages that the project needs, and how they are installed; sourced by jobs/local.sh
-# and tests/run.sh, so that the lists stand in one place.
+# shellcheck shell=bash disable=SC2034 # the lists are used by those who source this
+# The Debian packages that the project needs, how they are installed, and how the project is built;
+# sourced by jobs/local.sh and tests/run.sh, so that each stands in one place.
 
 # To build and run the program.
 BUILD_PACKAGES=(ca-certificates cmake curl g++ gcc libhdf5-dev libopenblas-dev libopenmpi-dev libpng-dev
     librandom123-dev libxxhash-dev libyaml-dev make openmpi-bin pkg-config zlib1g-dev)
 
 # To test it, beside those.
-# shellcheck disable=SC2034 # used by tests/run.sh
 TEST_PACKAGES=(clang-format-14 libcmocka-dev hdf5-tools python3 python3-h5py shellcheck)
 
 # Installs those of the named packages that are missing; as root, or with sudo.
@@ -34,4 +33,16 @@ install_packages() {
         return 1
     fi
     rm -f "$log"
+}
+
+# Configures and builds into a folder; what follows it goes to cmake. All output goes to FOLDER.log.
+build_program() {
+    local build=$1
+    shift
+    if ! { cmake -S . -B "$build" "$@" && cmake --build "$build" -j "$(nproc)"; } \
+        >"$build.log" 2>&1; then
+        tail -n 40 "$build.log" >&2
+        echo "the build failed; all of its output is in $build.log" >&2
+        return 1
+    fi
 }

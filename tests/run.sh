@@ -22,11 +22,6 @@ find src include tests -name '*.[ch]' -print0 | xargs -0 clang-format-14 --dry-r
 shellcheck -x jobs/*.sh data/get.sh tests/run.sh tests/e2e/*.sh .ci/run
 
 echo "building into $build"
-cmake -S . -B "$build" -DMNIST_DIST_WERROR=ON >"$build.log" 2>&1 &&
-    cmake --build "$build" -j "$(nproc)" >>"$build.log" 2>&1 || {
-    tail -n 40 "$build.log" >&2
-    echo "tests/run.sh: the build failed; all of its output is in $build.log" >&2
-    exit 1
-}
+build_program "$build" -DMNIST_DIST_WERROR=ON
 export DATA_FOLDER=${DATA_FOLDER:-}
 exec ctest --test-dir "$build" --output-on-failure -j "$(nproc)" "$@"

@@ -290,7 +290,7 @@ cleanup:
     return status;
 }
 
-/* Objects made on the way need the groups above them; texts in names stay ASCII. */
+/* The groups above a new object are made with it. */
 static Status link_list(hid_t *list, H5File *file, const char *name) {
     static const char WHAT[] = "cannot be linked";
     Status status;
@@ -388,14 +388,12 @@ cleanup:
     return status;
 }
 
-/* The creation list of a dataset with these chunks; no chunks if `chunk` is NULL. Times are left
- * out, so that equal content gives equal bytes. */
+/* The creation list of a dataset with these chunks; no chunks if `chunk` is NULL. */
 static Status creation_list(hid_t *list, H5File *file, const char *name, int rank,
                             const hsize_t *chunk) {
     static const char WHAT[] = "HDF5 takes no options";
     Status status;
     TRY(take(list, file, name, WHAT, H5Pcreate(H5P_DATASET_CREATE)));
-    TRY(check(file, name, WHAT, H5Pset_obj_track_times(*list, false)));
     if (chunk == NULL) goto cleanup;
     TRY(check(file, name, "cannot be cut into chunks", H5Pset_chunk(*list, rank, chunk)));
     TRY(check(file, name, WHAT, H5Pset_fletcher32(*list)));

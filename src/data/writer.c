@@ -30,6 +30,15 @@ static const char description[] =
     "Images of handwritten digits for mnist_dist: 28x28 pixels, 0 is paper and 255 is ink. "
     "PART/digests has, for each 1024 rows of PART, XXH3-64 of their images and labels.";
 
+/* Removes what a killed import of the same name left. */
+static void sweep(const char *path) {
+    char folder[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    int length = snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash + 1 - path) : 1,
+                          slash ? path : ".");
+    if ((size_t)length < sizeof folder) safefile_sweep(folder, slash ? slash + 1 : path);
+}
+
 Status writer_new(Writer **out, const char *path) {
     Status status = STATUS_OK;
     Writer *writer = NULL;
@@ -37,6 +46,7 @@ Status writer_new(Writer **out, const char *path) {
     TRY(MEMORY_NEW(&writer, 1));
     writer->fingerprint = digester_new();
     TRY(writer->fingerprint != NULL ? STATUS_OK : STATUS_FAILED);
+    sweep(path);
     TRY(safefile_begin(&writer->file, path, STATUS_FAILED));
     TRY(h5file_create(&writer->h5, writer->file.temporary, 0, STATUS_FAILED));
     TRY(h5file_set_text(writer->h5, "/", "description", description));

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
 #include "dist/comm_limit.h"
 #include "mnist_dist/base/memory.h"
@@ -24,7 +25,8 @@ enum {
 
 /* Memory of one comm_shared. */
 typedef struct Window {
-    MPI_Win win;
+    MPI_Win win; /* MPI_WIN_NULL if the rank is alone on its node and the memory its own */
+    void *memory;
     struct Window *next;
 } Window;
 
@@ -57,7 +59,6 @@ static Status comm_fill(Comm *comm) {
     MPI_Comm_size(MPI_COMM_WORLD, &comm->size);
     MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, comm->rank, MPI_INFO_NULL,
                         &comm->node);
-    MPI_Comm_set_errhandler(comm->node, MPI_ERRORS_RETURN);
     MPI_Comm_rank(comm->node, &comm->node_rank);
     MPI_Comm_size(comm->node, &comm->node_size);
     comm->message_limit = MESSAGE_LIMIT;
@@ -91,13 +92,21 @@ cleanup:
     return status;
 }
 
+static void close_window(Window *window) {
+    if (window->win == MPI_WIN_NULL) {
+        free(window->memory);
+    } else {
+        MPI_Win_unlock_all(window->win);
+        MPI_Win_free(&window->win);
+    }
+    free(window);
+}
+
 static void free_windows(Comm *comm) {
     while (comm->windows != NULL) {
         Window *window = comm->windows;
         comm->windows = window->next;
-        MPI_Win_unlock_all(window->win);
-        MPI_Win_free(&window->win);
-        free(window);
+        close_window(window);
     }
 }
 
@@ -190,7 +199,7 @@ void comm_broadcast(Comm *comm, void *bytes, size_t count, int root) {
 
 static void sync_windows(Comm *comm) {
     for (Window *window = comm->windows; window != NULL; window = window->next) {
-        MPI_Win_sync(window->win);
+        if (window->win != MPI_WIN_NULL) MPI_Win_sync(window->win);
     }
 }
 
@@ -302,16 +311,47 @@ void comm_gather(Comm *comm, void *bytes, const size_t ends[]) {
     }
 }
 
-static Status allocate_window(Comm *comm, Window *window, size_t bytes) {
-    void *unused = NULL;
-    MPI_Aint mine = comm->node_rank == 0 ? (MPI_Aint)bytes : 0;
-    int code = MPI_Win_allocate_shared(mine, 1, MPI_INFO_NULL, comm->node, &unused, &window->win);
-    if (code != MPI_SUCCESS) {
-        return status_fail(STATUS_FAILED,
-                           "MPI gives no %.1f MB of memory shared on the node: enlarge /dev/shm",
-                           (double)bytes / 1e6);
-    }
-    return STATUS_OK;
+/* Open MPI keeps shared windows in files here. */
+static const char *window_folder(void) {
+    const char *folder = getenv("OMPI_MCA_osc_sm_backing_directory");
+    return folder != NULL ? folder : "/dev/shm";
+}
+
+/* To be asked before MPI is: where space is lacking, Open MPI 4.1 fails on one rank of the node and
+ * leaves the others waiting. */
+static Status check_space(const Comm *comm, size_t bytes) {
+    struct statvfs space;
+    const char *folder = window_folder();
+    if (comm->node_rank != 0 || statvfs(folder, &space) != 0) return STATUS_OK;
+    double there = (double)space.f_bavail * (double)space.f_frsize;
+    if ((double)bytes <= there) return STATUS_OK;
+    return status_fail(STATUS_FAILED,
+                       "%s has %.0f MB free, but the ranks of a node share %.0f MB there: enlarge "
+                       "it (mount -o remount,size=SIZE; docker run --shm-size=SIZE) or name "
+                       "another folder in OMPI_MCA_osc_sm_backing_directory",
+                       folder, there / 1e6, (double)bytes / 1e6);
+}
+
+static void open_window(Comm *comm, Window *window, size_t bytes) {
+    MPI_Aint size = comm->node_rank == 0 ? (MPI_Aint)bytes : 0;
+    int unit = 1;
+    MPI_Win_allocate_shared(size, unit, MPI_INFO_NULL, comm->node, &window->memory, &window->win);
+    MPI_Win_shared_query(window->win, 0, &size, &unit, &window->memory);
+    MPI_Win_lock_all(MPI_MODE_NOCHECK, window->win);
+    if (comm->node_rank == 0) memset(window->memory, 0, bytes);
+}
+
+/* A rank alone on its node needs no window, and so no space in /dev/shm. */
+static Status prepare_window(Window *window, const Comm *comm, size_t bytes) {
+    window->win = MPI_WIN_NULL;
+    if (comm->node_size > 1) return check_space(comm, bytes);
+    window->memory = memory_zeroed(bytes, 1);
+    return window->memory != NULL ? STATUS_OK : STATUS_FAILED;
+}
+
+static Status new_window(Window **out, const Comm *comm, size_t bytes) {
+    Status status = MEMORY_NEW(out, 1);
+    return status == STATUS_OK ? prepare_window(*out, comm, bytes) : status;
 }
 
 Status comm_shared(void **memory, Comm *comm, size_t bytes) {
@@ -319,20 +359,16 @@ Status comm_shared(void **memory, Comm *comm, size_t bytes) {
     Window *window = NULL;
 
     *memory = NULL;
-    TRY(comm_agree(comm, MEMORY_NEW(&window, 1)));
-    TRY(comm_agree(comm, allocate_window(comm, window, bytes)));
+    TRY(comm_agree(comm, new_window(&window, comm, bytes)));
+    if (comm->node_size > 1) open_window(comm, window, bytes > 0 ? bytes : 1);
     window->next = comm->windows;
     comm->windows = window;
-
-    MPI_Aint size = 0;
-    int unit = 0;
-    MPI_Win_shared_query(window->win, 0, &size, &unit, memory);
-    MPI_Win_lock_all(MPI_MODE_NOCHECK, window->win);
-    if (comm->node_rank == 0) memset(*memory, 0, bytes);
+    *memory = window->memory;
     comm_barrier(comm);
     return status;
 
 cleanup:
+    if (window != NULL) free(window->memory);
     free(window);
     return status;
 }

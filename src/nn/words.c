@@ -3,11 +3,12 @@
 #include "nn/words.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "mnist_dist/base/nearest.h"
 
 Status words_fail(const Words *words, const char *format, ...) {
     char line[512];
@@ -50,34 +51,11 @@ Status words_split(Words *words, const char *text, size_t length, size_t number)
     return STATUS_OK;
 }
 
-static size_t least(size_t a, size_t b) {
-    return a < b ? a : b;
-}
-
-/* Levenshtein's distance, by one row of the table. */
-static size_t edit_distance(const char *a, const char *b) {
-    size_t row[WORDS_TEXT + 1], length = strlen(b);
-    for (size_t j = 0; j <= length; j++) row[j] = j;
-    for (size_t i = 0; a[i] != '\0'; i++) {
-        size_t diagonal = row[0];
-        row[0] = i + 1;
-        for (size_t j = 0; j < length; j++) {
-            size_t replaced = diagonal + (a[i] != b[j]);
-            diagonal = row[j + 1];
-            row[j + 1] = least(replaced, least(row[j], row[j + 1]) + 1);
-        }
-    }
-    return row[length];
-}
-
-static const char *nearest(const char *word, const char *const known[], size_t count) {
-    const char *best = NULL;
-    size_t distance = strlen(word) / 2 + 1;
-    for (size_t i = 0; i < count; i++) {
-        size_t d = edit_distance(word, known[i]);
-        if (d < distance) distance = d, best = known[i];
-    }
-    return best;
+/* The known word that was meant; NULL if more than half of it would have to change. */
+static const char *nearest_known(const char *word, const char *const known[], size_t count) {
+    Nearest nearest = {.word = word};
+    for (size_t i = 0; i < count; i++) nearest_offer(&nearest, known[i]);
+    return nearest.edits <= strlen(word) / 2 ? nearest.best : NULL;
 }
 
 static void join(char *text, size_t size, const char *const known[], size_t count) {
@@ -89,12 +67,11 @@ static void join(char *text, size_t size, const char *const known[], size_t coun
 
 static Status fail_unknown(const Words *words, const char *word, const char *what,
                            const char *const known[], size_t count) {
-    const char *best = nearest(word, known, count);
-    if (best != NULL)
-        return words_fail(words, "unknown %s \"%s\"; did you mean %s?", what, word, best);
+    const char *best = nearest_known(word, known, count);
+    if (best != NULL) return words_fail(words, "%s \"%s\"; did you mean %s?", what, word, best);
     char all[256];
     join(all, sizeof all, known, count);
-    return words_fail(words, "unknown %s \"%s\"; there are: %s", what, word, all);
+    return words_fail(words, "%s \"%s\"; there are: %s", what, word, all);
 }
 
 Status words_choose(size_t *choice, Words *words, const char *what, const char *const known[],

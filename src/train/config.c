@@ -6,6 +6,8 @@
 
 #include "config_keys.h"
 
+enum { NAME = 128 }; /* longer than any key */
+
 void config_defaults(Config *config) {
     memset(config, 0, sizeof *config);
     strcpy(config->name, "baseline");
@@ -13,19 +15,29 @@ void config_defaults(Config *config) {
         config_take(config, &CONFIG_KEYS[i], CONFIG_KEYS[i].standard, "defaults");
 }
 
+/* The key of "section.key" or "section.key=value", or NULL; its name, as given, in `name`. */
+static const ConfigKey *key_of(char name[NAME], const char *assignment) {
+    snprintf(name, NAME, "%.*s", (int)strcspn(assignment, "="), assignment);
+    return config_find(name);
+}
+
 Status config_set(Config *config, const char *assignment) {
     static const char where[] = "command line";
-    const char *equals = strchr(assignment, '=');
-    if (equals == NULL)
-        return status_fail(STATUS_USAGE, "%s: %.200s: expected section.key=value", where,
-                           assignment);
-    char name[128];
-    snprintf(name, sizeof name, "%.*s", (int)(equals - assignment), assignment);
-    const ConfigKey *key = config_find(name);
+    char name[NAME];
+    const ConfigKey *key = key_of(name, assignment);
     if (key == NULL)
         return status_fail(STATUS_USAGE, "%s: %s: unknown key; did you mean %s?", where, name,
                            config_nearest(name));
+    const char *equals = strchr(assignment, '=');
+    if (equals == NULL)
+        return status_fail(STATUS_USAGE, "%s: %s: expected %s=VALUE", where, name, name);
     return config_take(config, key, equals + 1, where);
+}
+
+bool config_changes_answer(const char *name) {
+    char copy[NAME];
+    const ConfigKey *key = key_of(copy, name);
+    return key != NULL && key->effect == CHANGES_ANSWER;
 }
 
 /* ---- what no single key can show ---- */

@@ -57,7 +57,7 @@ const ConfigKey CONFIG_KEYS[] = {
     WHOLE(training.batch_size, CHANGES_ANSWER, "86", 1, 1048576, "samples a step, over all ranks"),
     WHOLE(training.shards, CHANGES_ANSWER, "8", 1, 1024, "parts of a batch; ranks share them out"),
     WHOLE(training.threads, CHANGES_NOTHING, "1", 1, 1024, "per rank"),
-    WHOLE(training.seed, CHANGES_ANSWER, "0", 0, 9007199254740992, "of everything random"),
+    WHOLE(training.seed, CHANGES_ANSWER, "0", 0, 9007199254740991, "of everything random"),
     BOOL(training.drop_last, CHANGES_ANSWER, "false", "leave out an epoch's last, short batch"),
     WHOLE(training.early_stopping, CHANGES_NOTHING, "0", 0, 1e6,
           "stop after so many epochs without a better one; 0: never"),
@@ -105,15 +105,21 @@ bool config_same_section(const ConfigKey *a, const ConfigKey *b) {
     return length == config_section_length(b->name) && strncmp(a->name, b->name, length) == 0;
 }
 
-/* A right key in a wrong section, or in none, is nearer than any misspelt one. */
+/* How near a key is: a name without a section is held against the keys' last parts only, and a
+ * right last part in a wrong section is nearer than any other. */
 const char *config_nearest(const char *name) {
     const char *dot = strchr(name, '.');
     const char *last = dot != NULL ? dot + 1 : name;
-    Nearest misplaced = {.word = name}, misspelt = {.word = name};
+    char word[256];
+    Nearest misplaced = {.word = word}, misspelt = {.word = word};
     for (size_t i = 0; i < CONFIG_KEY_COUNT; i++) {
         const char *key = CONFIG_KEYS[i].name;
-        bool right = strcmp(key + config_section_length(key) + 1, last) == 0;
-        nearest_offer(right ? &misplaced : &misspelt, key);
+        int section = (int)config_section_length(key);
+        if (dot != NULL)
+            snprintf(word, sizeof word, "%s", name);
+        else
+            snprintf(word, sizeof word, "%.*s.%s", section, key, name);
+        nearest_offer(strcmp(key + section + 1, last) == 0 ? &misplaced : &misspelt, key);
     }
     return misplaced.best != NULL ? misplaced.best : misspelt.best;
 }

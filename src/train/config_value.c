@@ -144,21 +144,23 @@ void config_describe(char text[CONFIG_TEXT], const ConfigKey *key) {
         snprintf(text, CONFIG_TEXT, "one line of UTF-8 text, of 1 to %zu bytes", key->size - 1);
         return;
     case KEY_LAYERS:
-        snprintf(text, CONFIG_TEXT,
-                 "layers separated by commas, in letters, digits and ._-+=/(), "
-                 "no more than %zu bytes",
-                 key->size - 1);
+        snprintf(text, CONFIG_TEXT, "layers with commas between, made of A-Z a-z 0-9 ._-+=/()");
         return;
     }
 }
 
 /* ---- to text ---- */
 
-/* The fewest digits that read back as the same double. */
+/* The shortest text that reads back as the same double, without an exponent if that is no longer.
+ */
 static void print_real(char text[CONFIG_TEXT], double value) {
+    char candidate[64];
+    size_t shortest = sizeof candidate;
     for (int digits = 1; digits <= 17; digits++) {
-        snprintf(text, CONFIG_TEXT, "%.*g", digits, value);
-        if (strtod(text, NULL) == value) return;
+        size_t length = (size_t)snprintf(candidate, sizeof candidate, "%.*g", digits, value);
+        if (length > shortest || strtod(candidate, NULL) != value) continue;
+        shortest = length;
+        strcpy(text, candidate);
     }
 }
 

@@ -113,13 +113,30 @@ static bool is_section(const char *name) {
     return false;
 }
 
+/* The key whose section is nearest to `name`. */
+static const char *nearest_section(const char *name) {
+    char word[256];
+    Nearest nearest = {.word = word};
+    for (size_t i = 0; i < CONFIG_KEY_COUNT; i++) {
+        const char *key = CONFIG_KEYS[i].name;
+        snprintf(word, sizeof word, "%s%s", name, key + config_section_length(key));
+        nearest_offer(&nearest, key);
+    }
+    return nearest.best;
+}
+
 static Status refuse_section(const Reader *reader, const yaml_node_t *given, const char *name) {
     char where[WHERE];
+    place(where, reader, given);
+    const char *dot = strchr(name, '.'), *last = dot != NULL ? dot + 1 : name;
     const char *key = config_nearest(name);
     int length = (int)config_section_length(key);
-    return status_fail(STATUS_USAGE,
-                       "%s: %.200s: unknown section; did you mean %.*s, or the key %s?",
-                       place(where, reader, given), name, length, key, key);
+    if (strcmp(key + length + 1, last) == 0)
+        return status_fail(STATUS_USAGE, "%s: %s: unknown section; did you mean %s under %.*s:?",
+                           where, name, last, length, key);
+    key = nearest_section(name);
+    return status_fail(STATUS_USAGE, "%s: %.200s: unknown section; did you mean %.*s?", where, name,
+                       (int)config_section_length(key), key);
 }
 
 static Status take_section(Reader *reader, const char *section, const yaml_node_t *mapping) {

@@ -56,8 +56,10 @@ Status evaluator_new(Evaluator **out, Comm *comm, Pool *pool, const Model *model
     *evaluator =
         (Evaluator){.comm = comm, .pool = pool, .model = model, .interrupted = interrupted};
     status = comm_agree(comm, allocate(evaluator));
-    if (status == STATUS_OK) *out = evaluator;
-    else evaluator_destroy(evaluator);
+    if (status == STATUS_OK)
+        *out = evaluator;
+    else
+        evaluator_destroy(evaluator);
     return status;
 }
 
@@ -89,8 +91,7 @@ static void evaluate_block(void *context, size_t i, size_t thread) {
     batch_fill_rows(&own->batch, images->images, images->labels, images->rows, first, count);
     ModelPass pass = {.count = count, .images = own->batch.images};
     const float *logits = model_forward(evaluator->model, run->params, own->scratch, &pass);
-    run->tallies[block] =
-        loss_cross_entropy(logits, own->batch.targets, own->batch.labels, count);
+    run->tallies[block] = loss_cross_entropy(logits, own->batch.targets, own->batch.labels, count);
     if (run->probabilities != NULL)
         loss_softmax(run->probabilities + first * DIGIT_CLASSES, logits, count);
 }
@@ -132,10 +133,8 @@ Status evaluator_run(Evaluator *evaluator, Tally *tally, float *probabilities, c
                      const EvaluationImages *images) {
     Comm *comm = evaluator->comm;
     size_t blocks = block_count(images);
-    Run run = {.evaluator = evaluator,
-               .params = params,
-               .images = images,
-               .probabilities = probabilities};
+    Run run = {
+        .evaluator = evaluator, .params = params, .images = images, .probabilities = probabilities};
     size_t *ends = NULL;
     Status status = MEMORY_NEW(&run.tallies, blocks);
     if (status == STATUS_OK) status = MEMORY_NEW(&ends, (size_t)comm_size(comm));

@@ -11,7 +11,6 @@
 #include <math.h>
 
 typedef struct OptimizerKindRow {
-    const char *name;
     const char *slots[OPTIMIZER_MAX_SLOTS];
     int slots_plain, slots_momentum; /* state vectors without and with momentum */
     void (*step)(const OptimizerOptions *options, float *params, const float *gradients,
@@ -117,16 +116,19 @@ static void rmsprop_step(const OptimizerOptions *options, float *params, const f
 }
 
 static const OptimizerKindRow KINDS[] = {
-    [OPTIMIZER_ADAM] = {"adam", {"momentum", "velocity"}, 2, 2, adam_step},
-    [OPTIMIZER_ADAMW] = {"adamw", {"momentum", "velocity"}, 2, 2, adamw_step},
-    [OPTIMIZER_SGD] = {"sgd", {"momentum", NULL}, 0, 1, sgd_step},
-    [OPTIMIZER_RMSPROP] = {"rmsprop", {"velocity", "momentum"}, 1, 2, rmsprop_step},
+    [OPTIMIZER_ADAM] = {{"momentum", "velocity"}, 2, 2, adam_step},
+    [OPTIMIZER_ADAMW] = {{"momentum", "velocity"}, 2, 2, adamw_step},
+    [OPTIMIZER_SGD] = {{"momentum", NULL}, 0, 1, sgd_step},
+    [OPTIMIZER_RMSPROP] = {{"velocity", "momentum"}, 1, 2, rmsprop_step},
 };
 
-const char *optimizer_name(int kind) {
-    const int kinds = (int)(sizeof KINDS / sizeof KINDS[0]);
-    return kind >= 0 && kind < kinds ? KINDS[kind].name : NULL;
-}
+const char *const OPTIMIZER_NAMES[] = {
+    [OPTIMIZER_ADAM] = "adam",
+    [OPTIMIZER_ADAMW] = "adamw",
+    [OPTIMIZER_SGD] = "sgd",
+    [OPTIMIZER_RMSPROP] = "rmsprop",
+    NULL,
+};
 
 int optimizer_slot_count(const OptimizerOptions *options) {
     const OptimizerKindRow *row = &KINDS[options->kind];

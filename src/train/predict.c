@@ -25,8 +25,10 @@ Status submission_write(const char *path, const float *probabilities, size_t cou
         loss_argmax(&label, probabilities + i * DIGIT_CLASSES, 1);
         fprintf(out, "%zu,%d\n", i + 1, label);
     }
-    if (fclose(out) != 0) status = status_fail_errno(STATUS_FAILED, "%s", path);
-    else status = safefile_write(path, text, size, STATUS_FAILED);
+    if (fclose(out) != 0)
+        status = status_fail_errno(STATUS_FAILED, "%s", path);
+    else
+        status = safefile_write(path, text, size, STATUS_FAILED);
     free(text);
     return status;
 }

@@ -13,8 +13,10 @@ static const char RUNS[] = "runs/";
 
 static void default_directory(char *directory, size_t size, const Config *config) {
     const char *job = getenv("SLURM_JOB_ID");
-    if (job != NULL) snprintf(directory, size, "%sslurm-%s", RUNS, job);
-    else snprintf(directory, size, "%s%s", RUNS, config->name);
+    if (job != NULL)
+        snprintf(directory, size, "%sslurm-%s", RUNS, job);
+    else
+        snprintf(directory, size, "%s%s", RUNS, config->name);
 }
 
 static bool exists(const char *path) {
@@ -32,7 +34,8 @@ static void step_beside(char *directory, size_t size) {
 
 Status run_choose_directory(char *directory, size_t size, const Config *config,
                             const RunRequest *request) {
-    if (request->directory == NULL) default_directory(directory, size, config);
+    if (request->directory == NULL)
+        default_directory(directory, size, config);
     else if ((size_t)snprintf(directory, size, "%s", request->directory) >= size)
         return status_fail(STATUS_USAGE, "--out: the path is longer than %zu characters", size - 1);
     size_t length = strlen(directory);

@@ -32,7 +32,8 @@ typedef struct Run {
     double drawn;          /* when the progress line was last drawn */
 } Run;
 
-/* Rank 0: where the run is to live. Writes the directory and makes it; `resume` as in RunRequest. */
+/* Rank 0: where the run is to live. Writes the directory and makes it; `resume` as in RunRequest.
+ */
 Status run_choose_directory(char *directory, size_t size, const Config *config,
                             const RunRequest *request);
 
@@ -51,7 +52,8 @@ bool run_is_done(const Config *config, const Progress *progress);
 Status run_restore(Run *run, const Checkpoint *checkpoint);
 
 /* **Collective.** Writes a checkpoint marked `mark` (and best.h5 first, if `best`), metrics.h5 and
- * metrics.csv. A failed write warns; the third in a row, or that of a stop, is STATUS_CHECKPOINT. */
+ * metrics.csv. A failed write warns; the third in a row, or that of a stop, is STATUS_CHECKPOINT.
+ */
 Status run_save(Run *run, RunStatus mark, bool best);
 
 /* **Collective.** Confusion matrix of the best network on the validation rows, predictions for the

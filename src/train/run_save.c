@@ -60,8 +60,10 @@ static Status judge_failure(Run *run, RunStatus mark) {
     char reason[1024];
     snprintf(reason, sizeof reason, "%s", status_message());
     status_clear();
-    return status_fail(STATUS_CHECKPOINT, "%s; free the disk and run again to go on from the last "
-                                          "checkpoint", reason);
+    return status_fail(STATUS_CHECKPOINT,
+                       "%s; free the disk and run again to go on from the last "
+                       "checkpoint",
+                       reason);
 }
 
 Status run_save(Run *run, RunStatus mark, bool best) {
@@ -70,8 +72,10 @@ Status run_save(Run *run, RunStatus mark, bool best) {
     Status status = STATUS_OK;
     if (comm_rank(run->comm) == 0) {
         status = write_files(run, mark, best);
-        if (status == STATUS_OK) run->failed_saves = 0;
-        else status = judge_failure(run, mark);
+        if (status == STATUS_OK)
+            run->failed_saves = 0;
+        else
+            status = judge_failure(run, mark);
     }
     status = comm_agree(run->comm, status);
     run->trainer->times.seconds[PHASE_CHECKPOINT] += clock_seconds() - since;

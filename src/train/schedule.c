@@ -10,7 +10,6 @@
 #include <stddef.h>
 
 typedef struct ScheduleKindRow {
-    const char *name;
     bool rises_itself; /* takes no warm-up on top */
     double (*rate)(const ScheduleOptions *options, double base_rate, const ScheduleWhere *where,
                    const Plateau *plateau);
@@ -77,17 +76,15 @@ static double one_cycle_rate(const ScheduleOptions *options, double base_rate,
 }
 
 static const ScheduleKindRow KINDS[] = {
-    [SCHEDULE_PLATEAU] = {"plateau", false, plateau_rate},
-    [SCHEDULE_CONSTANT] = {"constant", false, constant_rate},
-    [SCHEDULE_STEP] = {"step", false, step_rate},
-    [SCHEDULE_COSINE] = {"cosine", false, cosine_rate},
-    [SCHEDULE_ONE_CYCLE] = {"one_cycle", true, one_cycle_rate},
+    [SCHEDULE_PLATEAU] = {false, plateau_rate},    [SCHEDULE_CONSTANT] = {false, constant_rate},
+    [SCHEDULE_STEP] = {false, step_rate},          [SCHEDULE_COSINE] = {false, cosine_rate},
+    [SCHEDULE_ONE_CYCLE] = {true, one_cycle_rate},
 };
 
-const char *schedule_name(int kind) {
-    const int kinds = (int)(sizeof KINDS / sizeof KINDS[0]);
-    return kind >= 0 && kind < kinds ? KINDS[kind].name : NULL;
-}
+const char *const SCHEDULE_NAMES[] = {
+    [SCHEDULE_PLATEAU] = "plateau", [SCHEDULE_CONSTANT] = "constant",   [SCHEDULE_STEP] = "step",
+    [SCHEDULE_COSINE] = "cosine",   [SCHEDULE_ONE_CYCLE] = "one_cycle", NULL,
+};
 
 double schedule_rate(const ScheduleOptions *options, double base_rate, const ScheduleWhere *where,
                      const Plateau *plateau) {

@@ -186,8 +186,7 @@ static Tally gather_reports(Trainer *trainer, Request *request) {
     *request = REQUEST_NONE;
     for (size_t i = 0; i < shards; i++) {
         tallies[i] = trainer->reports[i].tally;
-        if (trainer->reports[i].request > *request)
-            *request = (Request)trainer->reports[i].request;
+        if (trainer->reports[i].request > *request) *request = (Request)trainer->reports[i].request;
     }
     return tally_sum(tallies, shards);
 }

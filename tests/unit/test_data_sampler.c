@@ -26,8 +26,8 @@ static void check_epoch(uint64_t count, uint32_t epoch) {
 
 static void each_row_comes_once_an_epoch(void **state) {
     (void)state;
-    const uint64_t counts[] = {1, 2, 17, 86, 1000, SAMPLER_BLOCK - 1, SAMPLER_BLOCK,
-                               SAMPLER_BLOCK + 1, 2 * SAMPLER_BLOCK};
+    const uint64_t counts[] = {
+        1, 2, 17, 86, 1000, SAMPLER_BLOCK - 1, SAMPLER_BLOCK, SAMPLER_BLOCK + 1, 2 * SAMPLER_BLOCK};
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) check_epoch(counts[i], 3);
 }
 

@@ -79,3 +79,6 @@ void config_help(FILE *out);
 
 /* The key that somebody who wrote `name` most likely meant; never NULL. */
 const char *config_nearest(const char *name);
+
+/* Whether another value of this key gives other bits; `name` may be "section.key=value" too. */
+bool config_changes_answer(const char *name);

@@ -41,7 +41,8 @@ typedef struct History {
     Series epochs, steps;
 } History;
 
-/* Empty, with room for so many epochs and steps, so that adding a step allocates nothing. */
+/* Empty, with room for so many epochs and steps, so that adding a step allocates nothing; what is
+ * added beyond the room is not kept. */
 Status history_new(History *history, size_t epochs, size_t steps);
 void history_destroy(History *history);
 
@@ -52,9 +53,10 @@ double history_epoch(const History *history, size_t epoch, EpochQuantity quantit
 /* Adds the quantities that are part of the answer to a digest. */
 void history_digest(Digester *digester, const History *history);
 
-/* Writes GROUP/epoch/NAME and GROUP/step/NAME with `units` and `long_name`, and reads them back;
- * history must have been made with enough room (STATUS of the file's blame otherwise). */
+/* Writes GROUP/epoch/NAME and GROUP/step/NAME with `units` and `long_name`; "" is the root. */
 Status history_write(H5File *file, const char *group, const History *history);
+
+/* Makes a history with what the group holds and no room for more; nothing is left on failure. */
 Status history_read(History *history, H5File *file, const char *group);
 
 /* metrics.h5 and metrics.csv (Keras's CSVLogger columns first: epoch from 0, accuracy,

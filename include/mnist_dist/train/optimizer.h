@@ -18,20 +18,20 @@ typedef enum OptimizerKind {
 } OptimizerKind;
 
 typedef struct OptimizerOptions {
-    int kind;             /* an OptimizerKind */
-    double learning_rate; /* the schedule's starting point */
-    double momentum;      /* sgd, rmsprop */
-    bool nesterov;        /* sgd */
+    int kind;              /* an OptimizerKind */
+    double learning_rate;  /* the schedule's starting point */
+    double momentum;       /* sgd, rmsprop */
+    bool nesterov;         /* sgd */
     double beta_1, beta_2; /* adam, adamw */
-    double rho;           /* rmsprop */
+    double rho;            /* rmsprop */
     double epsilon;
     double weight_decay; /* adamw */
 } OptimizerOptions;
 
 enum { OPTIMIZER_MAX_SLOTS = 2 };
 
-/* "adam", "adamw" ...; NULL beyond the last kind. */
-const char *optimizer_name(int kind);
+/* Names by kind, "adam" and so on; NULL at the end. */
+extern const char *const OPTIMIZER_NAMES[];
 
 /* State vectors of this kind, each as long as the parameters and zero at the start. */
 int optimizer_slot_count(const OptimizerOptions *options);

@@ -35,13 +35,13 @@ typedef struct ScheduleWhere {
 
 /* What `plateau` remembers (Keras's ReduceLROnPlateau, mode max). */
 typedef struct Plateau {
-    double rate; /* the rate that it has come down to; 0 before the first step */
-    double best;       /* best validation accuracy so far; -1 before the first */
-    int64_t wait;      /* epochs since */
+    double rate;  /* the rate that it has come down to; 0 before the first step */
+    double best;  /* best validation accuracy so far; -1 before the first */
+    int64_t wait; /* epochs since */
 } Plateau;
 
-/* "plateau", "constant" ...; NULL beyond the last kind. */
-const char *schedule_name(int kind);
+/* Names by kind, "plateau" and so on; NULL at the end. */
+extern const char *const SCHEDULE_NAMES[];
 
 /* The learning rate of the next step, from the base rate (optimizer.learning_rate). Warm-up lasts
  * w = round(warmup_epochs * steps_per_epoch) steps, of which step s gets (s + 1) / w of the rate.

@@ -1,0 +1,76 @@
+/* The command line: what to do, with which files, under which configuration.
+ *
+ *     mnist_dist [COMMAND] [OPTIONS] [key=value ...]
+ *
+ * The first word that is no option and no key=value names the command; without one it is train.
+ * Options may stand anywhere; after `--` all words are files. Nothing here prints or exits: every
+ * rank reads the same command line, and main alone speaks. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "mnist_dist/base/status.h"
+#include "mnist_dist/dist/comm.h"
+#include "mnist_dist/train/config.h"
+
+typedef enum CommandId {
+    COMMAND_TRAIN,
+    COMMAND_IMPORT,
+    COMMAND_EVALUATE,
+    COMMAND_PREDICT,
+    COMMAND_BENCH
+} CommandId;
+
+/* What a command does with key=value words. */
+typedef enum CommandKeys {
+    KEYS_NONE,          /* takes none */
+    KEYS_OF_RUN,        /* they make up the configuration, with the defaults and --config */
+    KEYS_OF_CHECKPOINT, /* they go on top of a checkpoint's (arguments_override); only those that
+                           do not change its answer are taken */
+} CommandKeys;
+
+typedef struct Arguments Arguments;
+
+/* One row of the table of commands. */
+typedef struct Command {
+    CommandId id;
+    const char *name;
+    const char *synopsis; /* what follows the name */
+    const char *help;
+    unsigned options;         /* a bit for each option that it takes, as in arguments_table.c */
+    size_t least, most;       /* how many words it takes */
+    const char *const *words; /* which ones, NULL at the end; or NULL: they are files */
+    bool needs_output;        /* -o must be given */
+    CommandKeys keys;
+    bool needs_ranks; /* all ranks take part; else rank 0 does it alone */
+    Status (*run)(Comm *comm, const Arguments *arguments);
+} Command;
+
+struct Arguments {
+    const Command *command;
+    bool command_given; /* false: it is train because none was named */
+    Config config;      /* KEYS_OF_RUN: defaults, then --config, then key=value; checked */
+    char **files;       /* words after the command: paths, or what to bench; owned */
+    size_t file_count;
+    char **assignments; /* key=value in order, --data among them as data.path=...; owned */
+    size_t assignment_count;
+    const char *config_path; /* --config, or NULL */
+    const char *out;         /* --out, or NULL */
+    const char *output;      /* -o, --output, or NULL */
+    const char *resume;      /* --resume: "auto" (the default), "never", or a checkpoint's path */
+    bool print_config, json, help, version;
+};
+
+/* Takes the command line apart and reads the configuration file. STATUS_USAGE with a line that
+ * names the word and the remedy. With --help or --version nothing further is checked or read.
+ * The texts of argv must outlive *arguments; arguments_destroy is called in any case. */
+Status arguments_read(Arguments *arguments, int argc, char *argv[]);
+void arguments_destroy(Arguments *arguments);
+
+/* Applies the command line's key=value words to another configuration: a checkpoint's. */
+Status arguments_override(Config *config, const Arguments *arguments);
+
+/* Writes the help: of the command that was named, else of the program. */
+void arguments_help(FILE *out, const Arguments *arguments);

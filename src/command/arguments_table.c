@@ -1,0 +1,93 @@
+/* The tables of commands and options. A new one is a row here and its function or its field in
+ * Arguments. */
+#include "command/arguments_table.h"
+
+#include "command/command.h"
+
+enum {
+    CONFIG = 1 << 0,
+    DATA = 1 << 1,
+    OUT = 1 << 2,
+    RESUME = 1 << 3,
+    OUTPUT = 1 << 4,
+    JSON = 1 << 5,
+    PRINT_CONFIG = 1 << 6,
+    ANY = 1 << 7 | 1 << 8 /* help and version */
+};
+
+/* In the order of the bits above. */
+const Option OPTIONS[OPTION_COUNT] = {
+    {"config", 0, "FILE", offsetof(Arguments, config_path), NULL, "take the keys that FILE sets"},
+    {"data", 0, "FILE", 0, "data.path", "the images: the same as data.path=FILE"},
+    {"out", 0, "DIR", offsetof(Arguments, out), NULL, "the run's folder; else runs/ and a name"},
+    {"resume", 0, "HOW", offsetof(Arguments, resume), NULL,
+     "auto (default): go on with an unfinished run; never; or a checkpoint"},
+    {"output", 'o', "FILE", offsetof(Arguments, output), NULL, "the file to write"},
+    {"json", 0, NULL, offsetof(Arguments, json), NULL, "print the figures as JSON"},
+    {"print-config", 0, NULL, offsetof(Arguments, print_config), NULL,
+     "print the configuration as it would take effect, and stop"},
+    {"help", 'h', NULL, offsetof(Arguments, help), NULL,
+     "print help, of a command if one is named"},
+    {"version", 'V', NULL, offsetof(Arguments, version), NULL, "print the version"},
+};
+
+enum { FILES = 1 << 20 }; /* as many as there are */
+
+static const char *const BENCHMARKS[] = {"gemm", "step", NULL};
+
+const Command COMMANDS[] = {
+    {.id = COMMAND_TRAIN,
+     .name = "train",
+     .run = command_train,
+     .synopsis = "[--config FILE] [--out DIR] [--resume HOW] [key=value ...]",
+     .help = "train, with checkpoints, metrics and predictions",
+     .options = CONFIG | DATA | OUT | RESUME | PRINT_CONFIG | ANY,
+     .keys = KEYS_OF_RUN,
+     .needs_ranks = true},
+    {.id = COMMAND_IMPORT,
+     .name = "import",
+     .run = command_import,
+     .synopsis = "TRAIN [TEST] -o digits.h5",
+     .help = "make digits.h5 from Kaggle's CSV, MNIST's IDX or a PNG sheet",
+     .options = OUTPUT | ANY,
+     .least = 1,
+     .most = 2,
+     .needs_output = true},
+    {.id = COMMAND_EVALUATE,
+     .name = "evaluate",
+     .run = command_evaluate,
+     .synopsis = "CHECKPOINT... [--data digits.h5]",
+     .help = "show accuracy and the confusion matrix of checkpoints",
+     .options = DATA | ANY,
+     .least = 1,
+     .most = FILES,
+     .keys = KEYS_OF_CHECKPOINT,
+     .needs_ranks = true},
+    {.id = COMMAND_PREDICT,
+     .name = "predict",
+     .run = command_predict,
+     .synopsis = "CHECKPOINT... [--data digits.h5] -o submission.csv",
+     .help = "label the test images; several checkpoints are averaged",
+     .options = DATA | OUTPUT | ANY,
+     .least = 1,
+     .most = FILES,
+     .needs_output = true,
+     .keys = KEYS_OF_CHECKPOINT,
+     .needs_ranks = true},
+    {.id = COMMAND_BENCH,
+     .name = "bench",
+     .run = command_bench,
+     .synopsis = "[gemm|step] [--json]",
+     .help = "measure the machine's matrix product and the training step",
+     .options = CONFIG | DATA | JSON | ANY,
+     .most = 1,
+     .words = BENCHMARKS,
+     .keys = KEYS_OF_RUN,
+     .needs_ranks = true},
+};
+
+const size_t COMMAND_COUNT = sizeof COMMANDS / sizeof *COMMANDS;
+
+bool command_takes(const Command *command, size_t option) {
+    return (command->options >> option & 1) != 0;
+}

@@ -1,0 +1,24 @@
+/* The tables of commands and options, for the reader of the command line and its help. */
+#pragma once
+
+#include "command/arguments.h"
+
+/* One row of the table of options. */
+typedef struct Option {
+    const char *name;
+    char letter;       /* 0: none */
+    const char *value; /* what its value is, for the help; NULL: it is a flag */
+    size_t offset;     /* of a const char * or, for a flag, a bool in Arguments */
+    const char *key;   /* instead: the configuration key that it stands for */
+    const char *help;
+} Option;
+
+enum { OPTION_COUNT = 9 };
+
+extern const Option OPTIONS[OPTION_COUNT];
+
+extern const Command COMMANDS[];
+extern const size_t COMMAND_COUNT;
+
+/* Whether a command takes the option at this index. */
+bool command_takes(const Command *command, size_t option);

@@ -1,0 +1,15 @@
+/* The commands: each takes the arguments and, if it works with ranks, their communicator (NULL
+ * otherwise). What they return becomes the exit code. */
+#pragma once
+
+#include "command/arguments.h"
+#include "mnist_dist/base/status.h"
+#include "mnist_dist/dist/comm.h"
+
+/* **Collective.** */
+Status command_train(Comm *comm, const Arguments *arguments);
+Status command_evaluate(Comm *comm, const Arguments *arguments);
+Status command_predict(Comm *comm, const Arguments *arguments);
+Status command_bench(Comm *comm, const Arguments *arguments);
+
+Status command_import(Comm *comm, const Arguments *arguments);

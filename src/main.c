@@ -1,0 +1,84 @@
+/* Prolog, command, epilog. The only place that speaks of failures and turns a status into an exit
+ * code; all ranks come here together, since whatever fails on one was agreed on by all. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command/command.h"
+#include "mnist_dist/base/log.h"
+#include "mnist_dist/nn/blas.h"
+#include "mnist_dist/train/signals.h"
+
+/* Whether a launcher (Open MPI's or MPICH's mpirun, Slurm's srun) started this process beside
+ * others, of which only one may speak. */
+static bool has_launcher(void) {
+    static const char *const names[] = {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (getenv(names[i]) != NULL) return true;
+    return false;
+}
+
+static Status print_config(const Config *config) {
+    char *text = NULL;
+    Status status = config_write(&text, config);
+    if (status == STATUS_OK) log_line("%s", text);
+    free(text);
+    return status;
+}
+
+static Status print_help(const Arguments *arguments) {
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    if (out == NULL) return status_fail_errno(STATUS_FAILED, "help");
+    arguments_help(out, arguments);
+    fclose(out);
+    log_line("%s", text);
+    free(text);
+    return STATUS_OK;
+}
+
+/* **Collective** if there are ranks. */
+static Status run_command(Comm *comm, const Arguments *arguments) {
+    if (arguments->help) return print_help(arguments);
+    if (arguments->version) return log_line("mnist_dist %s", MNIST_DIST_VERSION), STATUS_OK;
+    if (arguments->print_config) return print_config(&arguments->config);
+    bool alone = !arguments->command->needs_ranks;
+    Status status = STATUS_OK;
+    if (!alone || comm == NULL || comm_rank(comm) == 0)
+        status = arguments->command->run(comm, arguments);
+    return alone && comm != NULL ? comm_agree(comm, status) : status;
+}
+
+/* A run that stopped as it was asked to did not fail. */
+static void speak_of(Status status) {
+    if (status == STATUS_STOPPED) log_line("%s", status_message());
+    else if (status != STATUS_OK) log_error("%s", status_message());
+}
+
+/* Starts MPI if other ranks must hear of it, and agrees on what the command line said. */
+static Status start_ranks(Comm **comm, const Arguments *arguments, Status status, int *argc,
+                          char ***argv) {
+    bool wants = status == STATUS_OK && arguments->command->needs_ranks && !arguments->help &&
+                 !arguments->version && !arguments->print_config;
+    if (!wants && !has_launcher()) return status;
+    if (wants && arguments->command->id == COMMAND_TRAIN) signals_install();
+    Status started = comm_start(comm, argc, argv);
+    if (*comm == NULL) return started;
+    return comm_agree(*comm, status);
+}
+
+int main(int argc, char *argv[]) {
+    Comm *comm = NULL;
+    Arguments arguments;
+    Status status = arguments_read(&arguments, argc, argv);
+    status = start_ranks(&comm, &arguments, status, &argc, &argv);
+    log_start(comm == NULL || comm_rank(comm) == 0);
+    blas_start();
+    if (status == STATUS_OK) status = run_command(comm, &arguments);
+    speak_of(status);
+    arguments_destroy(&arguments);
+    if (comm != NULL) comm_barrier(comm);
+    comm_finish(comm);
+    return (int)status;
+}

@@ -1,0 +1,148 @@
+/* What a model says of itself: sizes, names, the table for people and the JSON for Keras. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "nn/plan.h"
+
+size_t model_parameter_count(const Model *model) {
+    return model->parameter_count;
+}
+
+size_t model_tensor_count(const Model *model) {
+    return model->tensor_count;
+}
+
+ModelTensor model_tensor(const Model *model, size_t index) {
+    const Layer *layer = model->layers;
+    while (index >= layer->tensor_count) index -= layer++->tensor_count;
+    return layer->tensors[index];
+}
+
+size_t model_layer_count(const Model *model) {
+    return model->layer_count;
+}
+
+const char *model_layer_name(const Model *model, size_t index) {
+    return model->layers[index].name;
+}
+
+double model_training_flops(const Model *model) {
+    double sum = 0.0;
+    for (size_t i = 0; i < model->layer_count; i++) {
+        const Layer *layer = &model->layers[i];
+        double forward = layer->kind->flops == NULL ? 0.0 : layer->kind->flops(layer);
+        sum += forward * (i > model->first_trained ? 3.0 : 2.0);
+    }
+    return sum;
+}
+
+/* 1234567 as 1,234,567. */
+static void write_grouped(char *text, size_t size, size_t value) {
+    if (value < 1000) {
+        snprintf(text, size, "%zu", value);
+        return;
+    }
+    write_grouped(text, size, value / 1000);
+    size_t length = strlen(text);
+    snprintf(text + length, size - length, ",%03zu", value % 1000);
+}
+
+/* As Keras writes the size of that many floats: 3.51 MB. */
+static void write_bytes(FILE *out, size_t parameters) {
+    static const char *const units[] = {"B", "KB", "MB", "GB"};
+    double size = (double)parameters * sizeof(float);
+    size_t unit = 0;
+    for (; size >= 1024.0 && unit < 3; unit++) size /= 1024.0;
+    fprintf(out, "(%.2f %s)\n", size, units[unit]);
+}
+
+static void write_total(FILE *out, const char *what, size_t parameters) {
+    char count[32];
+    write_grouped(count, sizeof count, parameters);
+    fprintf(out, "%s params: %s ", what, count);
+    write_bytes(out, parameters);
+}
+
+static void write_row(FILE *out, const Layer *layer) {
+    char type[80], shape[80], count[32];
+    Shape s = layer->out;
+    snprintf(type, sizeof type, "%s (%s)", layer->name, layer->kind->class_name);
+    if (s.flat)
+        snprintf(shape, sizeof shape, "(None, %zu)", s.c);
+    else
+        snprintf(shape, sizeof shape, "(None, %zu, %zu, %zu)", s.h, s.w, s.c);
+    write_grouped(count, sizeof count, layer->parameter_count);
+    fprintf(out, " %-32s %-24s %s\n", type, shape, count);
+}
+
+static void write_rule(FILE *out, char c) {
+    for (int i = 0; i < 70; i++) fputc(c, out);
+    fputc('\n', out);
+}
+
+static void write_summary(FILE *out, const Model *model) {
+    fputs("Model: \"sequential\"\n", out);
+    write_rule(out, '_');
+    fprintf(out, " %-32s %-24s %s\n", "Layer (type)", "Output Shape", "Param #");
+    write_rule(out, '=');
+    for (size_t i = 0; i < model->layer_count; i++) write_row(out, &model->layers[i]);
+    write_rule(out, '=');
+    write_total(out, "Total", model->parameter_count);
+    write_total(out, "Trainable", model->parameter_count);
+    write_total(out, "Non-trainable", 0);
+    write_rule(out, '_');
+}
+
+void layer_write_weights_config(FILE *out, const Layer *layer) {
+    fprintf(out,
+            ",\"activation\":\"%s\",\"use_bias\":true,"
+            "\"kernel_initializer\":{\"class_name\":\"GlorotUniform\",\"config\":{\"seed\":null}},"
+            "\"bias_initializer\":{\"class_name\":\"Zeros\",\"config\":{}},"
+            "\"kernel_regularizer\":null,\"bias_regularizer\":null,\"activity_regularizer\":null,"
+            "\"kernel_constraint\":null,\"bias_constraint\":null",
+            activation_name(layer->activation));
+}
+
+static void write_layer_config(FILE *out, const Layer *layer) {
+    fprintf(out, ",{\"class_name\":\"%s\",\"config\":{\"name\":\"%s\",\"trainable\":true,"
+            "\"dtype\":\"float32\"", layer->kind->class_name, layer->name);
+    layer->kind->write_config(out, layer);
+    fputs("}}", out);
+}
+
+static void write_keras_config(FILE *out, const Model *model) {
+    fprintf(out,
+            "{\"class_name\":\"Sequential\",\"config\":{\"name\":\"sequential\",\"layers\":["
+            "{\"class_name\":\"InputLayer\",\"config\":{\"batch_input_shape\":[null,%zu,%zu,%zu],"
+            "\"dtype\":\"float32\",\"sparse\":false,\"ragged\":false,\"name\":\"input_1\"}}",
+            model->input.h, model->input.w, model->input.c);
+    for (size_t i = 0; i < model->layer_count; i++) write_layer_config(out, &model->layers[i]);
+    fputs("]}}", out);
+}
+
+/* The text that `write` makes, in memory that the caller frees. */
+static Status capture(char **text, void (*write)(FILE *out, const Model *model),
+                      const Model *model) {
+    char *memory = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&memory, &size);
+    if (out == NULL) return status_fail_errno(STATUS_FAILED, "no memory for the model's text");
+    write(out, model);
+    bool failed = ferror(out) != 0;
+    if (fclose(out) != 0 || failed) {
+        free(memory);
+        return status_fail(STATUS_FAILED, "no memory for the model's text");
+    }
+    *text = memory;
+    return STATUS_OK;
+}
+
+Status model_summary(char **text, const Model *model) {
+    return capture(text, write_summary, model);
+}
+
+Status model_keras_config(char **text, const Model *model) {
+    return capture(text, write_keras_config, model);
+}

@@ -1,0 +1,15 @@
+/* What a model is made of; private to nn. */
+#pragma once
+
+#include "nn/layer.h"
+
+struct Model {
+    Layer *layers;
+    size_t layer_count;
+    size_t tensor_count, parameter_count;
+    size_t first_trained; /* index of the first layer with parameters: backward ends there */
+    Shape input;
+};
+
+/* model_new for images of any shape. */
+Status model_plan(Model **out, const char *list, Shape input);

@@ -1,0 +1,259 @@
+/* Series of numbers in memory, in HDF5 and in CSV: see the header for why files are rewritten
+ * whole.
+ *
+ * In memory a row holds the quantities of one moment, since that is how they are added; in a file
+ * each quantity is a dataset of its own, since that is how they are drawn. Refused: HDF5's SWMR
+ * mode, whose files h5dump cannot read while they grow and nobody can after a kill. */
+#include "mnist_dist/train/metrics.h"
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mnist_dist/base/memory.h"
+#include "mnist_dist/base/safefile.h"
+
+typedef struct Quantity {
+    const char *name, *units, *long_name;
+    bool is_answer; /* the same whatever the ranks: times are not */
+} Quantity;
+
+static const Quantity EPOCH_TABLE[EPOCH_QUANTITIES] = {
+    [EPOCH_ACCURACY] = {"accuracy", "1", "share of training samples hit while training", true},
+    [EPOCH_LOSS] = {"loss", "nat", "mean cross-entropy while training", true},
+    [EPOCH_VAL_ACCURACY] = {"val_accuracy", "1", "share of held-out samples hit", true},
+    [EPOCH_VAL_LOSS] = {"val_loss", "nat", "mean cross-entropy of the held-out samples", true},
+    [EPOCH_LEARNING_RATE] = {"learning_rate", "1", "learning rate of the last step", true},
+    [EPOCH_SECONDS] = {"seconds", "s", "wall time of the epoch", false},
+    [EPOCH_IMAGES_PER_SECOND] = {"images_per_second", "1/s", "training samples by time", false},
+};
+
+static const Quantity STEP_TABLE[STEP_QUANTITIES] = {
+    [STEP_LOSS] = {"loss", "nat", "mean cross-entropy of the batch", true},
+    [STEP_ACCURACY] = {"accuracy", "1", "share of the batch hit", true},
+    [STEP_LEARNING_RATE] = {"learning_rate", "1", "learning rate of the step", true},
+    [STEP_GRADIENT_NORM] = {"gradient_norm", "1", "Euclidean norm of the gradient", true},
+};
+
+/* Keras's CSVLogger: epoch, then its logs by name; what Keras has not stands behind. */
+static const EpochQuantity CSV_COLUMNS[EPOCH_QUANTITIES] = {
+    EPOCH_ACCURACY, EPOCH_LEARNING_RATE,     EPOCH_LOSS, EPOCH_VAL_ACCURACY, EPOCH_VAL_LOSS,
+    EPOCH_SECONDS,  EPOCH_IMAGES_PER_SECOND,
+};
+
+/* ---- In memory ------------------------------------------------------------------------------- */
+
+static Status series_new(Series *series, size_t quantities, size_t capacity) {
+    *series = (Series){.quantities = quantities, .capacity = capacity};
+    return MEMORY_NEW(&series->values, quantities * capacity);
+}
+
+static void series_add(Series *series, const double values[]) {
+    if (series->count == series->capacity) return;
+    memcpy(series->values + series->count * series->quantities, values,
+           series->quantities * sizeof *values);
+    series->count++;
+}
+
+Status history_new(History *history, size_t epochs, size_t steps) {
+    Status status;
+    *history = (History){{0}, {0}};
+    TRY(series_new(&history->epochs, EPOCH_QUANTITIES, epochs));
+    TRY(series_new(&history->steps, STEP_QUANTITIES, steps));
+cleanup:
+    if (status != STATUS_OK) history_destroy(history);
+    return status;
+}
+
+void history_destroy(History *history) {
+    free(history->epochs.values);
+    free(history->steps.values);
+    *history = (History){{0}, {0}};
+}
+
+void history_add_epoch(History *history, const double values[EPOCH_QUANTITIES]) {
+    series_add(&history->epochs, values);
+}
+
+void history_add_step(History *history, const double values[STEP_QUANTITIES]) {
+    series_add(&history->steps, values);
+}
+
+double history_epoch(const History *history, size_t epoch, EpochQuantity quantity) {
+    return history->epochs.values[epoch * EPOCH_QUANTITIES + quantity];
+}
+
+static void digest_series(Digester *digester, const Series *series, const Quantity table[]) {
+    const uint64_t count = series->count;
+    digester_add(digester, &count, sizeof count);
+    for (size_t row = 0; row < series->count; row++) {
+        const double *values = series->values + row * series->quantities;
+        for (size_t i = 0; i < series->quantities; i++)
+            if (table[i].is_answer) digester_add(digester, &values[i], sizeof values[i]);
+    }
+}
+
+void history_digest(Digester *digester, const History *history) {
+    digest_series(digester, &history->epochs, EPOCH_TABLE);
+    digest_series(digester, &history->steps, STEP_TABLE);
+}
+
+/* ---- In HDF5 --------------------------------------------------------------------------------- */
+
+typedef struct SeriesPlace {
+    H5File *file;
+    const char *group, *part; /* GROUP/PART/NAME */
+    const Quantity *table;
+} SeriesPlace;
+
+static void name_dataset(char name[256], const SeriesPlace *place, size_t quantity) {
+    snprintf(name, 256, "%s/%s/%s", place->group, place->part, place->table[quantity].name);
+}
+
+static Status write_quantity(const SeriesPlace *place, const Series *series, size_t quantity,
+                             double *column) {
+    char name[256];
+    Status status;
+    name_dataset(name, place, quantity);
+    for (size_t row = 0; row < series->count; row++)
+        column[row] = series->values[row * series->quantities + quantity];
+    TRY(h5file_write(place->file, name, H5_F64, 1, &series->count, column));
+    TRY(h5file_set_text(place->file, name, "units", place->table[quantity].units));
+    TRY(h5file_set_text(place->file, name, "long_name", place->table[quantity].long_name));
+cleanup:
+    return status;
+}
+
+static Status write_series(const SeriesPlace *place, const Series *series) {
+    Status status;
+    double *column = NULL;
+    TRY(MEMORY_NEW(&column, series->count));
+    for (size_t i = 0; i < series->quantities; i++) TRY(write_quantity(place, series, i, column));
+cleanup:
+    free(column);
+    return status;
+}
+
+Status history_write(H5File *file, const char *group, const History *history) {
+    Status status;
+    TRY(write_series(&(SeriesPlace){file, group, "epoch", EPOCH_TABLE}, &history->epochs));
+    TRY(write_series(&(SeriesPlace){file, group, "step", STEP_TABLE}, &history->steps));
+cleanup:
+    return status;
+}
+
+static Status read_quantity(Series *series, const SeriesPlace *place, size_t quantity,
+                            double *column) {
+    char name[256];
+    name_dataset(name, place, quantity);
+    Status status = h5file_read(place->file, name, H5_F64, 1, &series->count, column);
+    if (status != STATUS_OK) return status;
+    for (size_t row = 0; row < series->count; row++)
+        series->values[row * series->quantities + quantity] = column[row];
+    return STATUS_OK;
+}
+
+static Status read_series(Series *series, const SeriesPlace *place, size_t quantities) {
+    char name[256];
+    Status status;
+    double *column = NULL;
+    size_t count = 0;
+    name_dataset(name, place, 0);
+    TRY(h5file_shape(place->file, name, H5_F64, 1, &count));
+    TRY(series_new(series, quantities, count));
+    series->count = count;
+    TRY(MEMORY_NEW(&column, count));
+    for (size_t i = 0; i < quantities; i++) TRY(read_quantity(series, place, i, column));
+cleanup:
+    free(column);
+    return status;
+}
+
+Status history_read(History *history, H5File *file, const char *group) {
+    Status status;
+    *history = (History){{0}, {0}};
+    TRY(read_series(&history->epochs, &(SeriesPlace){file, group, "epoch", EPOCH_TABLE},
+                    EPOCH_QUANTITIES));
+    TRY(read_series(&history->steps, &(SeriesPlace){file, group, "step", STEP_TABLE},
+                    STEP_QUANTITIES));
+cleanup:
+    if (status != STATUS_OK) history_destroy(history);
+    return status;
+}
+
+/* ---- Files of a run -------------------------------------------------------------------------- */
+
+static Status write_h5(const History *history, const char *path) {
+    Status status;
+    SafeFile safe = {.temporary = ""};
+    H5File *file = NULL;
+    TRY(safefile_begin(&safe, path, STATUS_FAILED));
+    TRY(h5file_create(&file, safe.temporary, 0, STATUS_FAILED));
+    TRY(history_write(file, "", history));
+    status = h5file_close(file);
+    file = NULL;
+    if (status == STATUS_OK) status = safefile_commit(&safe, STATUS_FAILED);
+cleanup:
+    h5file_destroy(file);
+    safefile_abandon(&safe);
+    return status;
+}
+
+/* The shortest digits that read back as the same number. */
+static void print_number(FILE *out, double value) {
+    char text[32];
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, value);
+        if (strtod(text, NULL) == value) break;
+    }
+    fputs(text, out);
+}
+
+static void print_csv(FILE *out, const History *history) {
+    fputs("epoch", out);
+    for (size_t i = 0; i < EPOCH_QUANTITIES; i++)
+        fprintf(out, ",%s", EPOCH_TABLE[CSV_COLUMNS[i]].name);
+    fputc('\n', out);
+    for (size_t epoch = 0; epoch < history->epochs.count; epoch++) {
+        fprintf(out, "%zu", epoch);
+        for (size_t i = 0; i < EPOCH_QUANTITIES; i++) {
+            fputc(',', out);
+            print_number(out, history_epoch(history, epoch, CSV_COLUMNS[i]));
+        }
+        fputc('\n', out);
+    }
+}
+
+static Status write_csv(const History *history, const char *path) {
+    Status status;
+    char *text = NULL;
+    size_t length = 0;
+    FILE *out = open_memstream(&text, &length);
+    if (out == NULL) return status_fail(STATUS_FAILED, "%s: out of memory", path);
+    print_csv(out, history);
+    if (fclose(out) != 0) TRY(status_fail(STATUS_FAILED, "%s: out of memory", path));
+    TRY(safefile_write(path, text, length, STATUS_FAILED));
+cleanup:
+    free(text);
+    return status;
+}
+
+static Status join(char path[PATH_MAX], const char *folder, const char *name) {
+    int length = snprintf(path, PATH_MAX, "%s/%s", folder, name);
+    if (length < PATH_MAX) return STATUS_OK;
+    return status_fail(STATUS_FAILED, "%.200s...: the path is too long", folder);
+}
+
+Status metrics_write(const History *history, const char *run_directory) {
+    Status status;
+    char path[PATH_MAX];
+    safefile_sweep(run_directory, "metrics.");
+    TRY(join(path, run_directory, "metrics.h5"));
+    TRY(write_h5(history, path));
+    TRY(join(path, run_directory, "metrics.csv"));
+    TRY(write_csv(history, path));
+cleanup:
+    return status;
+}

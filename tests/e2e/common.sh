@@ -1,0 +1,55 @@
+# shellcheck shell=bash disable=SC2034 # sourced by the tests beside it: what they share
+# A test is called as `TEST.sh BUILD_DIR SOURCE_DIR`; it works in a folder of its own.
+set -euo pipefail
+
+build=$(cd "$1" && pwd)
+source=$(cd "$2" && pwd)
+program=$build/mnist_dist
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+
+# What makes a run short and still has all that can go wrong: dropout, augmentation, a ragged last
+# batch (540 rows by 22), and a rate that is halved after every epoch.
+quick=(--config "$source/configs/smoke.yaml" --data "$work/digits.h5" data.limit=0
+    training.batch_size=22 training.epochs=3 schedule.kind=plateau schedule.patience=1
+    schedule.min_delta=1)
+
+fail() {
+    echo "FAILED: $*" >&2
+    exit 1
+}
+
+skip() {
+    echo "skipped: $*"
+    exit 77
+}
+
+# make_digits TRAINING_ROWS TEST_ROWS: digits.h5 in the work folder.
+make_digits() {
+    awk -v rows="$1" -v labelled=1 -f "$source/tests/e2e/digits.awk" >train.csv
+    awk -v rows="$2" -v labelled=0 -f "$source/tests/e2e/digits.awk" >test.csv
+    "$program" import train.csv test.csv -o digits.h5 >/dev/null
+}
+
+# train RANKS ARGUMENTS...: a training, its output on standard output.
+train() {
+    local ranks=$1
+    shift
+    mpirun -np "$ranks" "$program" train "$@" 2>&1
+}
+
+# The digest in a training's output.
+digest_of() {
+    sed -n 's/^state digest //p' "$1" | grep . || { cat "$1" >&2; fail "no digest in $1"; }
+}
+
+# expect_error CODE PATTERN COMMAND...: the exit code, and exactly one line, which matches.
+expect_error() {
+    local code=$1 pattern=$2 rc=0
+    shift 2
+    "$@" >expect.out 2>expect.err || rc=$?
+    [ "$rc" -eq "$code" ] || { cat expect.err; fail "exit code $rc, not $code: $*"; }
+    [ "$(wc -l <expect.err)" -eq 1 ] || { cat expect.err; fail "not one line: $*"; }
+    grep -Eq "$pattern" expect.err || { cat expect.err; fail "no match for '$pattern': $*"; }
+}

@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# The 42,000 real rows: imported, trained on for an epoch, predicted.
+# shellcheck source=tests/e2e/common.sh
+. "$(dirname "$0")/common.sh"
+if [ -n "${DATA_FOLDER:-}" ]; then
+    "$program" import "$DATA_FOLDER"/train.csv* "$DATA_FOLDER"/test.csv* -o digits.h5 >import.txt
+    cat import.txt
+elif [ -f "$source/data/digits.h5" ]; then
+    cp "$source/data/digits.h5" .
+else
+    skip "no 42,000 rows: give their folder as DATA_FOLDER, or make data/digits.h5"
+fi
+train 2 --config "$source/configs/baseline.yaml" --data digits.h5 --out run training.epochs=1 \
+    model.layers="conv 5x5 16 relu, maxpool 2x2, conv 3x3 32 relu, maxpool 2x2, flatten, dense 64 relu, dropout 0.25, dense 10 softmax" |
+    tee out.txt
+grep -q '37800 rows to train on, 4200 held out, 28000 to predict' out.txt ||
+    skip "data/digits.h5 is not made from the 42,000 rows"
+accuracy=$(sed -n 's/^epoch .*val_accuracy \([0-9.]*\) %.*/\1/p' out.txt)
+awk -v a="$accuracy" 'BEGIN { exit !(a > 96) }' || fail "accuracy $accuracy % after an epoch"
+[ "$(wc -l <run/submission.csv)" -eq 28001 ] || fail "not 28,000 predictions"

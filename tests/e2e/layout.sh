@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# The checkpoint's Keras layout and the metrics' units, as h5py and h5dump see them.
+# shellcheck source=tests/e2e/common.sh
+. "$(dirname "$0")/common.sh"
+make_digits 200 10
+train 2 "${quick[@]}" training.epochs=1 --out run >/dev/null
+/usr/bin/python3 "$source/tests/e2e/keras_layout.py" run/checkpoints/best.h5 run/metrics.h5
+h5dump -H run/metrics.h5 >/dev/null || fail "h5dump cannot read metrics.h5"

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# The contract's one answer: after three epochs, the same digest of parameters, optimizer state,
+# progress and metrics at every number of ranks and threads.
+# shellcheck source=tests/e2e/common.sh
+. "$(dirname "$0")/common.sh"
+make_digits 600 50
+
+train 1 "${quick[@]}" --out reference >reference.txt
+reference=$(digest_of reference.txt)
+rates=$(grep -c 'rate falls' reference.txt || true)
+[ "$rates" -ge 1 ] || fail "the learning rate was never halved"
+for ranks in 1 2 3 4 5 7 8; do
+    for threads in 1 2; do
+        train "$ranks" "${quick[@]}" --out "run-$ranks-$threads" "training.threads=$threads" >out.txt
+        [ "$(digest_of out.txt)" = "$reference" ] ||
+            fail "$ranks ranks with $threads threads give other bits"
+        cmp -s reference/submission.csv "run-$ranks-$threads/submission.csv" ||
+            fail "$ranks ranks with $threads threads predict otherwise"
+        echo "$ranks ranks, $threads threads: $reference"
+    done
+done
+train 2 "${quick[@]}" --out other training.seed=5 >out.txt
+[ "$(digest_of out.txt)" != "$reference" ] || fail "another seed gave the same bits"

@@ -1,0 +1,241 @@
+/* Ranks agree, copy, gather and exchange; also with messages cut into small parts. */
+#include "ranks.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "dist/comm_limit.h"
+#include "mnist_dist/base/memory.h"
+#include "mnist_dist/base/status.h"
+#include "mnist_dist/dist/gradsync.h"
+
+enum { USUAL_LIMIT = 1 << 30, SMALL_LIMIT = 7, PART = 1000 };
+
+static const size_t limits[] = {USUAL_LIMIT, SMALL_LIMIT};
+
+static int restore_limit(void **state) {
+    (void)state;
+    comm_limit_messages(comm, USUAL_LIMIT);
+    status_clear();
+    return 0;
+}
+
+static unsigned char byte_at(size_t i) {
+    return (unsigned char)(i * 31 + i / 256 + 1);
+}
+
+static bool holds(const unsigned char *bytes, size_t begin, size_t end) {
+    for (size_t i = begin; i < end; i++) {
+        if (bytes[i] != byte_at(i)) return false;
+    }
+    return true;
+}
+
+static bool is_zero(const unsigned char *bytes, size_t begin, size_t end) {
+    for (size_t i = begin; i < end; i++) {
+        if (bytes[i] != 0) return false;
+    }
+    return true;
+}
+
+static void all_agree_when_nobody_fails(void **state) {
+    (void)state;
+    assert_on_all_ranks(comm_agree(comm, STATUS_OK) == STATUS_OK);
+    assert_on_all_ranks(strcmp(status_message(), "") == 0);
+}
+
+static void failure_of_last_rank_reaches_all(void **state) {
+    (void)state;
+    int last = comm_size(comm) - 1;
+    char expected[64] = "row 7 is bad";
+    if (last > 0) snprintf(expected, sizeof expected, "rank %d: row 7 is bad", last);
+    Status mine = STATUS_OK;
+    if (comm_rank(comm) == last) mine = status_fail(STATUS_DATA, "row %d is bad", 7);
+    assert_on_all_ranks(comm_agree(comm, mine) == STATUS_DATA);
+    assert_on_all_ranks(strcmp(status_message(), expected) == 0);
+}
+
+static void lowest_of_several_failures_wins(void **state) {
+    (void)state;
+    int lowest = comm_size(comm) > 2 ? 1 : 0;
+    int rank = comm_rank(comm);
+    const char *expected = lowest == 0 ? "failure of 0" : "rank 1: failure of 1";
+    Status mine = STATUS_OK;
+    if (rank == lowest) mine = status_fail(STATUS_CHECKPOINT, "failure of %d", rank);
+    if (rank > lowest) mine = status_fail(STATUS_USAGE, "failure of %d", rank);
+    assert_on_all_ranks(comm_agree(comm, mine) == STATUS_CHECKPOINT);
+    assert_on_all_ranks(strcmp(status_message(), expected) == 0);
+}
+
+static void largest_value_is_found(void **state) {
+    (void)state;
+    int size = comm_size(comm);
+    int rank = comm_rank(comm);
+    assert_on_all_ranks(comm_max(comm, rank * 10) == (size - 1) * 10);
+    assert_on_all_ranks(comm_max(comm, -1 - rank) == -1);
+}
+
+static void broadcast_copies_from_any_root(void **state) {
+    (void)state;
+    for (size_t l = 0; l < 2; l++) {
+        comm_limit_messages(comm, limits[l]);
+        for (int root = 0; root < comm_size(comm); root++) {
+            unsigned char bytes[PART + 1] = {0};
+            for (size_t i = 0; i < PART && comm_rank(comm) == root; i++) bytes[i] = byte_at(i);
+            comm_broadcast(comm, bytes, PART, root);
+            assert_on_all_ranks(holds(bytes, 0, PART));
+            assert_on_all_ranks(bytes[PART] == 0);
+        }
+    }
+}
+
+/* Parts of 0, 17, 34 ... bytes; each rank fills its own. */
+static size_t make_parts(unsigned char **bytes, size_t ends[], Range *mine) {
+    size_t total = 0;
+    for (int r = 0; r < comm_size(comm); r++) {
+        if (r == comm_rank(comm)) mine->begin = total;
+        total += (size_t)r * 17;
+        if (r == comm_rank(comm)) mine->end = total;
+        ends[r] = total;
+    }
+    *bytes = memory_zeroed(total, 1);
+    assert_non_null(*bytes);
+    for (size_t i = mine->begin; i < mine->end; i++) (*bytes)[i] = byte_at(i);
+    return total;
+}
+
+static void allgather_brings_uneven_parts_to_all(void **state) {
+    (void)state;
+    for (size_t l = 0; l < 2; l++) {
+        comm_limit_messages(comm, limits[l]);
+        unsigned char *bytes = NULL;
+        size_t ends[64];
+        Range mine;
+        size_t total = make_parts(&bytes, ends, &mine);
+        comm_allgather(comm, bytes, ends);
+        assert_on_all_ranks(holds(bytes, 0, total));
+        free(bytes);
+    }
+}
+
+static void gather_brings_uneven_parts_to_rank_0_only(void **state) {
+    (void)state;
+    for (size_t l = 0; l < 2; l++) {
+        comm_limit_messages(comm, limits[l]);
+        unsigned char *bytes = NULL;
+        size_t ends[64];
+        Range mine;
+        size_t total = make_parts(&bytes, ends, &mine);
+        comm_gather(comm, bytes, ends);
+        Range filled = comm_rank(comm) == 0 ? (Range){0, total} : mine;
+        assert_on_all_ranks(is_zero(bytes, 0, filled.begin));
+        assert_on_all_ranks(holds(bytes, filled.begin, filled.end));
+        assert_on_all_ranks(is_zero(bytes, filled.end, total));
+        free(bytes);
+    }
+}
+
+/* Two pieces from everyone to everyone; the number tells from whom, to whom and which. */
+static float piece_value(int from, int to, int which, size_t i) {
+    return (float)(((from * 16 + to) * 2 + which) * PART) + (float)i;
+}
+
+static size_t make_pieces(CommPiece pieces[], float *values, bool sending) {
+    size_t count = 0;
+    int me = comm_rank(comm);
+    for (int other = 0; other < comm_size(comm); other++) {
+        for (int which = 0; which < 2 && other != me; which++) {
+            float *at = values + count * PART;
+            size_t size = which == 0 ? PART : (size_t)(sending ? other : me) * 3;
+            pieces[count++] = (CommPiece){other, which, at, size};
+            for (size_t i = 0; i < size; i++) {
+                at[i] = sending ? piece_value(me, other, which, i) : -1.0f;
+            }
+        }
+    }
+    return count;
+}
+
+static bool pieces_arrived(const CommPiece pieces[], size_t count) {
+    for (size_t p = 0; p < count; p++) {
+        for (size_t i = 0; i < pieces[p].count; i++) {
+            float expected = piece_value(pieces[p].rank, comm_rank(comm), pieces[p].tag, i);
+            if (pieces[p].values[i] != expected) return false;
+        }
+    }
+    return true;
+}
+
+static void exchange_keeps_pieces_apart(void **state) {
+    (void)state;
+    size_t most = 2 * (size_t)comm_size(comm);
+    float *sent = memory_zeroed(most * PART, sizeof *sent);
+    float *received = memory_zeroed(most * PART, sizeof *received);
+    CommPiece sends[128], receives[128];
+    assert_true(sent != NULL && received != NULL && most <= 128);
+    for (size_t l = 0; l < 2; l++) {
+        comm_limit_messages(comm, limits[l]);
+        size_t send_count = make_pieces(sends, sent, true);
+        size_t receive_count = make_pieces(receives, received, false);
+        comm_exchange(comm, sends, send_count, receives, receive_count);
+        assert_on_all_ranks(pieces_arrived(receives, receive_count));
+    }
+    free(sent);
+    free(received);
+}
+
+static void shared_memory_is_zeroed_and_seen_by_all(void **state) {
+    (void)state;
+    for (size_t bytes = 0; bytes < 200000; bytes = bytes * 3 + 1) {
+        void *memory = NULL;
+        assert_on_all_ranks(comm_shared(&memory, comm, bytes) == STATUS_OK);
+        assert_on_all_ranks(memory != NULL);
+        unsigned char *shared = memory;
+        assert_on_all_ranks(is_zero(shared, 0, bytes));
+        comm_barrier(comm);
+        for (size_t i = 0; i < bytes && comm_node_rank(comm) == 0; i++) shared[i] = byte_at(i);
+        comm_barrier(comm);
+        assert_on_all_ranks(holds(shared, 0, bytes));
+    }
+}
+
+static void shared_memory_that_cannot_be_had_is_one_line_on_all_ranks(void **state) {
+    (void)state;
+    void *memory = NULL;
+    assert_on_all_ranks(comm_shared(&memory, comm, (size_t)1 << 50) == STATUS_FAILED);
+    assert_on_all_ranks(memory == NULL);
+    assert_on_all_ranks(strlen(status_message()) > 0);
+}
+
+static void node_ranks_are_within_the_node(void **state) {
+    (void)state;
+    int rank = comm_node_rank(comm);
+    assert_on_all_ranks(rank >= 0 && rank < comm_node_size(comm));
+    assert_on_all_ranks(comm_node_size(comm) <= comm_size(comm));
+}
+
+static void library_is_named_with_its_version(void **state) {
+    (void)state;
+    char text[64];
+    comm_describe(text);
+    assert_on_all_ranks(strlen(text) > 3 && strpbrk(text, "0123456789") != NULL);
+    assert_on_all_ranks(strpbrk(text, ",\n\t") == NULL);
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(all_agree_when_nobody_fails),
+    cmocka_unit_test_teardown(failure_of_last_rank_reaches_all, restore_limit),
+    cmocka_unit_test_teardown(lowest_of_several_failures_wins, restore_limit),
+    cmocka_unit_test(largest_value_is_found),
+    cmocka_unit_test_teardown(broadcast_copies_from_any_root, restore_limit),
+    cmocka_unit_test_teardown(allgather_brings_uneven_parts_to_all, restore_limit),
+    cmocka_unit_test_teardown(gather_brings_uneven_parts_to_rank_0_only, restore_limit),
+    cmocka_unit_test_teardown(exchange_keeps_pieces_apart, restore_limit),
+    cmocka_unit_test(shared_memory_is_zeroed_and_seen_by_all),
+    cmocka_unit_test_teardown(shared_memory_that_cannot_be_had_is_one_line_on_all_ranks,
+                              restore_limit),
+    cmocka_unit_test(node_ranks_are_within_the_node),
+    cmocka_unit_test(library_is_named_with_its_version),
+};
+
+RUN_ON_RANKS(tests)

@@ -1,0 +1,136 @@
+/* Files that the tests of data make, in a folder of their own that goes when the test ends. */
+#pragma once
+
+#include <dirent.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <zlib.h>
+
+static char folder[PATH_MAX / 4];
+
+/* Makes the folder and goes there, so that messages have short names in them. */
+static inline int enter_folder(void **state) {
+    (void)state;
+    const char *base = getenv("TMPDIR");
+    snprintf(folder, sizeof folder, "%s/mnist_dist_test.XXXXXX", base != NULL ? base : "/tmp");
+    return mkdtemp(folder) != NULL && chdir(folder) == 0 ? 0 : -1;
+}
+
+/* How many files the folder holds. */
+static inline int count_files(void) {
+    int count = 0;
+    DIR *entries = opendir(folder);
+    for (struct dirent *entry = readdir(entries); entry != NULL; entry = readdir(entries))
+        count += strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
+    closedir(entries);
+    return count;
+}
+
+static inline int leave_folder(void **state) {
+    (void)state;
+    DIR *entries = opendir(folder);
+    if (entries == NULL) return -1;
+    for (struct dirent *entry = readdir(entries); entry != NULL; entry = readdir(entries)) {
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            unlinkat(dirfd(entries), entry->d_name, 0);
+    }
+    closedir(entries);
+    return chdir("/") == 0 && rmdir(folder) == 0 ? 0 : -1;
+}
+
+/* A growing run of bytes. */
+typedef struct Bytes {
+    uint8_t *data;
+    size_t count;
+} Bytes;
+
+static inline void bytes_add(Bytes *bytes, const void *data, size_t count) {
+    bytes->data = realloc(bytes->data, bytes->count + count + 1);
+    memcpy(bytes->data + bytes->count, data, count);
+    bytes->count += count;
+}
+
+__attribute__((format(printf, 2, 3))) static inline void bytes_print(Bytes *bytes, const char *format,
+                                                              ...) {
+    char text[256];
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    bytes_add(bytes, text, (size_t)length);
+}
+
+static inline void bytes_free(Bytes *bytes) {
+    free(bytes->data);
+    *bytes = (Bytes){0};
+}
+
+static inline void write_file(const char *path, const void *data, size_t count) {
+    FILE *file = fopen(path, "wb");
+    if (file == NULL || fwrite(data, 1, count, file) != count || fclose(file) != 0) abort();
+}
+
+/* Packs bytes as one gzip member. */
+static inline Bytes pack(const void *data, size_t count) {
+    Bytes packed = {.data = malloc(count + 1024)};
+    z_stream stream = {.next_in = (Bytef *)(uintptr_t)data, .avail_in = (unsigned)count};
+    stream.next_out = packed.data;
+    stream.avail_out = (unsigned)count + 1024;
+    if (deflateInit2(&stream, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK) abort();
+    if (deflate(&stream, Z_FINISH) != Z_STREAM_END) abort();
+    packed.count = stream.total_out;
+    deflateEnd(&stream);
+    return packed;
+}
+
+/* The pixel of a made-up row: some zeros, all lengths of numbers. */
+static inline unsigned made_pixel(size_t row, size_t pixel) {
+    size_t mixed = (row + 1) * 2654435761u + pixel * 40503u;
+    return mixed % 7 < 4 ? 0 : (unsigned)(mixed / 7 % 256);
+}
+
+static inline unsigned made_label(size_t row) {
+    return (unsigned)(row * 7 % 10);
+}
+
+/* How a made-up CSV file is written. */
+typedef struct CsvStyle {
+    bool headless, unlabelled, quoted, no_last_newline;
+    const char *line_end; /* NULL: "\n" */
+    size_t first_name;    /* of the pixels: 0 or 1 */
+} CsvStyle;
+
+static inline void csv_header(Bytes *csv, const CsvStyle *style) {
+    const char *quote = style->quoted ? "\"" : "";
+    if (!style->unlabelled) bytes_print(csv, "%slabel%s,", quote, quote);
+    for (size_t i = 0; i < 784; i++)
+        bytes_print(csv, "%s%spixel%zu%s", i > 0 ? "," : "", quote, i + style->first_name, quote);
+}
+
+static inline Bytes made_csv(size_t rows, CsvStyle style) {
+    Bytes csv = {0};
+    const char *line_end = style.line_end != NULL ? style.line_end : "\n";
+    if (!style.headless) {
+        csv_header(&csv, &style);
+        bytes_print(&csv, "%s", line_end);
+    }
+    for (size_t row = 0; row < rows; row++) {
+        if (!style.unlabelled) bytes_print(&csv, "%u,", made_label(row));
+        for (size_t i = 0; i < 784; i++)
+            bytes_print(&csv, "%s%u", i > 0 ? "," : "", made_pixel(row, i));
+        if (row + 1 < rows || !style.no_last_newline) bytes_print(&csv, "%s", line_end);
+    }
+    return csv;
+}
+
+static inline void write_csv(const char *path, size_t rows, CsvStyle style) {
+    Bytes csv = made_csv(rows, style);
+    write_file(path, csv.data, csv.count);
+    bytes_free(&csv);
+}

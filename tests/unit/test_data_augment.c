@@ -1,0 +1,225 @@
+/* The affine map against hand-computed points, and against Keras's own lines run by numpy and
+ * scipy. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <math.h>
+#include <string.h>
+
+#include "mnist_dist/base/digits.h"
+#include "mnist_dist/data/augment.h"
+
+static const double PI = 3.14159265358979323846;
+
+/* cmocka's own comparison is in float. */
+static void assert_close(double got, double expected, double tolerance) {
+    assert_true(fabs(got - expected) <= tolerance);
+}
+
+/* An image without symmetry. */
+static void make_image(uint8_t image[DIGIT_PIXELS]) {
+    for (int r = 0; r < DIGIT_SIDE; r++) {
+        for (int c = 0; c < DIGIT_SIDE; c++) {
+            image[r * DIGIT_SIDE + c] = (uint8_t)(r * r * 7 + c * c * 3 + r * c);
+        }
+    }
+}
+
+static int clamp(int i) {
+    return i < 0 ? 0 : i >= DIGIT_SIDE ? DIGIT_SIDE - 1 : i;
+}
+
+static double pixel(const uint8_t *image, int row, int column) {
+    return image[clamp(row) * DIGIT_SIDE + clamp(column)] / 255.0;
+}
+
+static void see_through(float out[DIGIT_PIXELS], const uint8_t *image, AugmentDraw draw) {
+    const AffineMap map = augment_map(&draw);
+    augment_image(out, image, &map);
+}
+
+static void the_identity_gives_pixels_by_255_exactly(void **state) {
+    (void)state;
+    const AugmentOptions none = {0.0, 0.0, 0.0};
+    uint8_t image[DIGIT_PIXELS];
+    float out[DIGIT_PIXELS];
+    make_image(image);
+    for (uint32_t sample = 0; sample < 20; sample++) {
+        const RngStream stream = {1, RNG_AUGMENT, 0, 0, sample};
+        see_through(out, image, augment_draw(&none, &stream));
+        for (int i = 0; i < DIGIT_PIXELS; i++) assert_true(out[i] == (float)image[i] / 255.0f);
+    }
+}
+
+/* in_row = out_column, in_column = 27 - out_row: the digit turns anticlockwise. */
+static void ninety_degrees_turn_the_image(void **state) {
+    (void)state;
+    uint8_t image[DIGIT_PIXELS];
+    float out[DIGIT_PIXELS];
+    make_image(image);
+    see_through(out, image, (AugmentDraw){.theta = PI / 2, .zx = 1.0, .zy = 1.0});
+    for (int r = 0; r < DIGIT_SIDE; r++) {
+        for (int c = 0; c < DIGIT_SIDE; c++) {
+            assert_close(out[r * DIGIT_SIDE + c], pixel(image, c, 27 - r), 1e-6);
+        }
+    }
+}
+
+/* Output looks up input at + (ty, tx): the digit moves up by 3 and right by 2. */
+static void whole_shifts_move_whole_pixels(void **state) {
+    (void)state;
+    uint8_t image[DIGIT_PIXELS];
+    float out[DIGIT_PIXELS];
+    make_image(image);
+    see_through(out, image, (AugmentDraw){.tx = -2.0, .ty = 3.0, .zx = 1.0, .zy = 1.0});
+    for (int r = 0; r < DIGIT_SIDE; r++) {
+        for (int c = 0; c < DIGIT_SIDE; c++) {
+            assert_close(out[r * DIGIT_SIDE + c], pixel(image, r + 3, c - 2), 1e-6);
+        }
+    }
+}
+
+static void half_shifts_average_neighbours(void **state) {
+    (void)state;
+    uint8_t image[DIGIT_PIXELS];
+    float out[DIGIT_PIXELS];
+    make_image(image);
+    see_through(out, image, (AugmentDraw){.tx = 0.5, .ty = 0.5, .zx = 1.0, .zy = 1.0});
+    for (int r = 0; r < DIGIT_SIDE; r++) {
+        for (int c = 0; c < DIGIT_SIDE; c++) {
+            const double mean = (pixel(image, r, c) + pixel(image, r, c + 1) +
+                                 pixel(image, r + 1, c) + pixel(image, r + 1, c + 1)) /
+                                4;
+            assert_close(out[r * DIGIT_SIDE + c], mean, 1e-6);
+        }
+    }
+}
+
+/* A scale of 2 looks twice as far from the centre: at row 13.5 + 2 (r - 13.5). */
+static void zoom_is_about_the_centre(void **state) {
+    (void)state;
+    uint8_t image[DIGIT_PIXELS];
+    float out[DIGIT_PIXELS];
+    make_image(image);
+    see_through(out, image, (AugmentDraw){.zx = 1.0, .zy = 2.0});
+    for (int c = 0; c < DIGIT_SIDE; c++) {
+        const double between = (pixel(image, 12, c) + pixel(image, 13, c)) / 2;
+        assert_close(out[13 * DIGIT_SIDE + c], between, 1e-6);
+        assert_close(out[c], pixel(image, 0, c), 1e-6);
+        assert_close(out[27 * DIGIT_SIDE + c], pixel(image, 27, c), 1e-6);
+    }
+}
+
+static const AugmentDraw MIXED = {
+    .theta = 10.0 * 3.14159265358979323846 / 180.0, .tx = 1.3, .ty = -2.1, .zx = 0.93, .zy = 1.07};
+
+/* numpy 2, by the lines of Keras's apply_affine_transform(theta=10, tx=1.3, ty=-2.1, zx=.93,
+ * zy=1.07). */
+static void the_map_is_that_of_keras(void **state) {
+    (void)state;
+    const double expected[2][3] = {{1.0537442957230627, 0.16149280523024523, -4.748054513228286},
+                                   {-0.18580355010361546, 0.9158712103013535, 5.28899783934696}};
+    const AffineMap map = augment_map(&MIXED);
+    for (int i = 0; i < 2; i++) {
+        for (int j = 0; j < 3; j++) assert_close(map.matrix[i][j], expected[i][j], 1e-12);
+    }
+}
+
+/* scipy.ndimage.affine_transform with that map, order 1, mode "nearest". */
+static void pixels_are_those_of_scipy(void **state) {
+    (void)state;
+    const struct {
+        int row, column;
+        double value;
+    } expected[] = {{0, 0, 84.53693},   {5, 20, 192.27734},  {13, 13, 128.23389},
+                    {14, 3, 150.23767}, {27, 27, 228.93733}, {20, 9, 174.4428},
+                    {0, 27, 139.0}};
+    uint8_t image[DIGIT_PIXELS];
+    float out[DIGIT_PIXELS];
+    make_image(image);
+    see_through(out, image, MIXED);
+    for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) {
+        const float got = out[expected[i].row * DIGIT_SIDE + expected[i].column];
+        assert_close(got, expected[i].value / 255.0, 1e-6);
+    }
+}
+
+/* Bilinear interpolation is exact on a plane, so each pixel shows its own coordinates. */
+static void a_plane_stays_a_plane_within_the_border(void **state) {
+    (void)state;
+    const AugmentOptions options = {30.0, 0.3, 0.2};
+    uint8_t image[DIGIT_PIXELS];
+    float out[DIGIT_PIXELS];
+    for (int i = 0; i < DIGIT_PIXELS; i++) {
+        image[i] = (uint8_t)(3 * (i / DIGIT_SIDE) + 5 * (i % DIGIT_SIDE));
+    }
+    for (uint32_t sample = 0; sample < 50; sample++) {
+        const RngStream stream = {1, RNG_AUGMENT, 0, 0, sample};
+        const AugmentDraw draw = augment_draw(&options, &stream);
+        const AffineMap map = augment_map(&draw);
+        augment_image(out, image, &map);
+        for (int i = 0; i < DIGIT_PIXELS; i++) {
+            const double r = i / DIGIT_SIDE, c = i % DIGIT_SIDE;
+            const double(*m)[3] = map.matrix;
+            const double row = fmin(fmax(m[0][0] * r + m[0][1] * c + m[0][2], 0.0), 27.0);
+            const double column = fmin(fmax(m[1][0] * r + m[1][1] * c + m[1][2], 0.0), 27.0);
+            assert_close(out[i], (3 * row + 5 * column) / 255.0, 1e-6);
+        }
+    }
+}
+
+static void draws_use_the_words_that_the_header_says(void **state) {
+    (void)state;
+    const AugmentOptions options = {10.0, 0.1, 0.2};
+    const RngStream stream = {5, RNG_AUGMENT, 0, 6, 7};
+    uint32_t words[8];
+    rng_words(words, &stream, 0);
+    rng_words(words + 4, &stream, 1);
+    double around[5];
+    for (int i = 0; i < 5; i++) around[i] = 2.0 * (double)rng_uniform(words[i]) - 1.0;
+    const AugmentDraw draw = augment_draw(&options, &stream);
+    assert_close(draw.theta, 10.0 * PI / 180.0 * around[0], 1e-15);
+    assert_close(draw.tx, 28 * 0.2 * around[1], 1e-14);
+    assert_close(draw.ty, 28 * 0.2 * around[2], 1e-14);
+    assert_close(draw.zx, 1.0 + 0.1 * around[3], 1e-15);
+    assert_close(draw.zy, 1.0 + 0.1 * around[4], 1e-15);
+}
+
+static void draws_fill_their_ranges(void **state) {
+    (void)state;
+    const AugmentOptions options = {10.0, 0.1, 0.1};
+    double least[5] = {9, 9, 9, 9, 9}, most[5] = {-9, -9, -9, -9, -9};
+    for (uint32_t sample = 0; sample < 5000; sample++) {
+        const RngStream stream = {5, RNG_AUGMENT, 0, 1, sample};
+        const AugmentDraw d = augment_draw(&options, &stream);
+        const double shares[5] = {d.theta / (10.0 * PI / 180.0), d.tx / 2.8, d.ty / 2.8,
+                                  (d.zx - 1.0) / 0.1, (d.zy - 1.0) / 0.1};
+        for (int i = 0; i < 5; i++) {
+            least[i] = fmin(least[i], shares[i]);
+            most[i] = fmax(most[i], shares[i]);
+        }
+    }
+    for (int i = 0; i < 5; i++) {
+        assert_true(least[i] > -1.0 - 1e-12 && least[i] < -0.99);
+        assert_true(most[i] < 1.0 + 1e-12 && most[i] > 0.99);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_identity_gives_pixels_by_255_exactly),
+        cmocka_unit_test(ninety_degrees_turn_the_image),
+        cmocka_unit_test(whole_shifts_move_whole_pixels),
+        cmocka_unit_test(half_shifts_average_neighbours),
+        cmocka_unit_test(zoom_is_about_the_centre),
+        cmocka_unit_test(the_map_is_that_of_keras),
+        cmocka_unit_test(pixels_are_those_of_scipy),
+        cmocka_unit_test(a_plane_stays_a_plane_within_the_border),
+        cmocka_unit_test(draws_use_the_words_that_the_header_says),
+        cmocka_unit_test(draws_fill_their_ranges),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
