@@ -20,7 +20,7 @@ cleanup:
     return status;
 }
 
-static void take_greater(float *y, const float *x, size_t c) {
+static void take_greater(float *restrict y, const float *restrict x, size_t c) {
     for (size_t i = 0; i < c; i++) y[i] = x[i] > y[i] ? x[i] : y[i];
 }
 
@@ -43,13 +43,15 @@ static void forward(const LayerCall *call) {
                             call->x + n * shape_size(in) + j * pitch + i * step, layer);
 }
 
-enum { LANES = 16 };
+enum { LANES = 64 };
 
 /* dx = what is left of the gradient where x is the maximum, and nothing is left for the next. */
-static void hand_out(float *dx, float *left, const float *x, const float *y, size_t lanes) {
+static void hand_out(float *restrict dx, float *restrict left, const float *restrict x,
+                     const float *restrict y, size_t lanes) {
     for (size_t i = 0; i < lanes; i++) {
-        dx[i] = x[i] == y[i] ? left[i] : 0.0F;
-        left[i] = x[i] == y[i] ? 0.0F : left[i];
+        float share = left[i], rest = x[i] == y[i] ? 0.0F : share;
+        dx[i] = share - rest;
+        left[i] = rest;
     }
 }
 

@@ -118,29 +118,31 @@ static bool changes_answer(const ConfigKey *key, const Config *config) {
     return key->effect == CHANGES_ANSWER || (key->effect == CHANGES_WITH_LENGTH && spans);
 }
 
-/* Where two lists of layers part: cuts both texts to their first differing layer, and returns its
- * number from 1. */
-static int first_difference(char a[CONFIG_TEXT], char b[CONFIG_TEXT]) {
-    size_t begin = 0;
-    int number = 1;
-    for (size_t i = 0; a[i] == b[i] && a[i] != '\0'; i++) {
-        if (a[i] != ',') continue;
-        begin = i + 2;
-        number++;
-    }
-    memmove(a, a + begin, strlen(a + begin) + 1);
-    memmove(b, b + begin, strlen(b + begin) + 1);
-    a[strcspn(a, ",")] = b[strcspn(b, ",")] = '\0';
-    return number;
+static int layer_length(const char *layers) {
+    return (int)strcspn(layers, ",");
 }
 
-static Status refuse_layers(char saved[CONFIG_TEXT], char now[CONFIG_TEXT],
-                            const char *checkpoint) {
-    int number = first_difference(saved, now);
+/* The next layer of a list, or "" after the last. */
+static const char *next_layer(const char *layers) {
+    layers += layer_length(layers);
+    return layers + strspn(layers, ", ");
+}
+
+static bool same_layer(const char *a, const char *b) {
+    return layer_length(a) == layer_length(b) && strncmp(a, b, (size_t)layer_length(a)) == 0;
+}
+
+/* A list of layers is too long to be shown twice: names the first layer that differs. */
+static Status refuse_layers(const char *saved, const char *now, const char *checkpoint) {
+    int number = 1;
+    for (; *saved != '\0' && same_layer(saved, now); number++) {
+        saved = next_layer(saved);
+        now = next_layer(now);
+    }
     return status_fail(STATUS_USAGE,
-                       "%s: layer %d of model.layers is \"%s\" there and \"%s\" now; give the same "
-                       "layers to resume, or start anew with --resume never",
-                       checkpoint, number, saved, now);
+                       "%s: layer %d of model.layers is \"%.*s\" there and \"%.*s\" now; give the "
+                       "same layers to resume, or start anew with --resume never",
+                       checkpoint, number, layer_length(saved), saved, layer_length(now), now);
 }
 
 Status config_compare(const Config *saved, const Config *now, const char *checkpoint) {

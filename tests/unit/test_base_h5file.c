@@ -427,7 +427,8 @@ static void links_and_foreign_storage_are_not_followed(void **state) {
         H5File *file;
         assert_int_equal(h5file_open(&file, "x.h5", STATUS_DATA), STATUS_OK);
         assert_int_equal(h5file_read(file, "/a", H5_U8, 1, dims, values), STATUS_OK);
-        assert_int_equal(h5file_shape(file, refused[i].name, H5_U8, 1, (size_t[4]){0}), STATUS_DATA);
+        assert_int_equal(h5file_shape(file, refused[i].name, H5_U8, 1, (size_t[4]){0}),
+                         STATUS_DATA);
         assert_line(refused[i].line);
         h5file_destroy(file);
     }

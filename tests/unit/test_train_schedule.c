@@ -116,12 +116,12 @@ static const struct {
 } STORY[] = {
     {0.000, 0.8, false},  /* better than nothing */
     {0.900, 0.8, false},  /* better */
-    {0.905, 0.8, false},  /* better by less than delta: wait 1, best stays .900 */
-    {0.911, 0.8, false},  /* better than .900 by more than delta */
-    {0.911, 0.8, false},  /* wait 1 */
-    {0.500, 0.4, true},   /* wait 2 */
-    {0.500, 0.4, false},  /* wait 1 again: a fall starts it anew, and there is no cooldown */
+    {0.905, 0.8, false},  /* better by less than delta: wait 1 */
+    {0.909, 0.4, true},   /* wait 2, since the best is still .900 */
+    {0.911, 0.4, false},  /* better than .900 by more than delta */
+    {0.911, 0.4, false},  /* wait 1 */
     {0.500, 0.2, true},   /* wait 2 */
+    {0.500, 0.2, false},  /* wait 1 again: a fall starts it anew, and there is no cooldown */
     {0.950, 0.2, false},  /* better */
     {0.940, 0.2, false},  /* wait 1 */
     {0.940, 0.15, true},  /* wait 2: not below the least */

@@ -1,7 +1,7 @@
 /* Checkpoints: one HDF5 file that is a Keras model, a resume point and a record.
  *
- * Layout: /model_weights and the root attributes of a legacy Keras whole model (facts and sources
- * in checkpoint.c), whose weights are those that predict; /optimizer, one flat vector per slot;
+ * Layout: /model_weights and the root attributes of a legacy Keras whole model (sources in
+ * checkpoint_write.c), whose weights are those that predict; /optimizer, one flat vector per slot;
  * /training, the Progress; /history; /config, the YAML text; /data, fingerprint and split;
  * /provenance, versions, kernels, ranks. A user block of 512 bytes in front holds a magic, the
  * length and the XXH3-128 digest of all that follows, checked before libhdf5 sees a byte. */
@@ -28,8 +28,8 @@ typedef struct Checkpoint {
     Progress progress;
     History history;
     char data_fingerprint[DIGEST_TEXT];
-    uint64_t train_rows;                 /* labelled rows of the data, before the split */
-    char kernels[128];                   /* blas_describe */
+    uint64_t train_rows; /* labelled rows of the data, before the split */
+    char kernels[128];   /* blas_describe */
     int ranks, threads;
 } Checkpoint;
 
@@ -52,5 +52,6 @@ void checkpoint_step_path(char *path, const char *folder, uint64_t step);
  * STATUS_CHECKPOINT if it has some and none is whole. path (PATH_MAX) receives the file's path. */
 Status checkpoint_read_newest(Checkpoint *checkpoint, bool *found, char *path, const char *folder);
 
-/* Removes all but the newest `keep` step files, and temporary files that a killed writer left. */
+/* Removes all but the newest `keep` step files, and temporary files that a killed writer left. Not
+ * to be called while this process writes a checkpoint there. */
 void checkpoint_prune(const char *folder, size_t keep);

@@ -1,0 +1,262 @@
+/* Each layer's numbers against its definition, written out in the plainest way. */
+#include <math.h>
+
+#include "mnist_dist/base/rng.h"
+#include "nn_net.h"
+
+enum { SAMPLES = 2 };
+
+static const LayerKind *const kinds[] = {&conv_kind, &maxpool_kind, &dropout_kind};
+
+/* A layer by itself: its plan, and memory for a call. */
+typedef struct Bench {
+    Layer layer;
+    ModelPass pass;
+    uint32_t ids[SAMPLES];
+    float *x, *y, *dx, *dy, *params, *dparams, *workspace;
+    uint8_t *kept;
+} Bench;
+
+static float *floats(size_t count, uint32_t salt) {
+    float *values = NULL;
+    assert_int_equal(MEMORY_NEW(&values, count), STATUS_OK);
+    if (salt != 0) net_fill(values, count, salt, 1.0F);
+    return values;
+}
+
+static void plan_alone(Layer *layer, const char *text) {
+    Words words;
+    assert_int_equal(words_split(&words, text, strlen(text), 1), STATUS_OK);
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (strcmp(kinds[i]->word, words.words[0]) == 0) layer->kind = kinds[i];
+    words.next = 1;
+    assert_non_null(layer->kind);
+    assert_int_equal(layer->kind->plan(layer, &words), STATUS_OK);
+}
+
+static void bench_start(Bench *bench, const char *text, Shape in) {
+    *bench = (Bench){.layer = {.in = in, .index = 4}, .ids = {11, 5}};
+    plan_alone(&bench->layer, text);
+    size_t inputs = SAMPLES * shape_size(in), outputs = SAMPLES * shape_size(bench->layer.out);
+    size_t most = bench->layer.forward_workspace + bench->layer.backward_workspace;
+    bench->pass = (ModelPass){true, 99, 6, SAMPLES, NULL, bench->ids};
+    bench->x = floats(inputs, 1);
+    bench->y = floats(outputs, 0);
+    bench->dx = floats(inputs, 0);
+    bench->dy = floats(outputs, 3);
+    bench->params = floats(bench->layer.parameter_count, 4);
+    bench->dparams = floats(bench->layer.parameter_count, 0);
+    bench->workspace = floats(most, 5);
+    bench->kept = (uint8_t *)floats(SAMPLES * bench->layer.kept, 0);
+}
+
+static LayerCall bench_call(Bench *bench) {
+    return (LayerCall){.layer = &bench->layer,     .pass = &bench->pass, .params = bench->params,
+                       .dparams = bench->dparams,  .x = bench->x,        .dx = bench->dx,
+                       .y = bench->y,              .dy = bench->dy,      .kept = bench->kept,
+                       .workspace = bench->workspace};
+}
+
+static void bench_end(Bench *bench) {
+    void *const parts[] = {bench->x,      bench->y,       bench->dx,        bench->dy,
+                           bench->params, bench->dparams, bench->workspace, bench->kept};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) free(parts[i]);
+}
+
+/* What one tap of a convolution joins; indices into x, kernel and y of one image. */
+typedef void (*TapVisitor)(const Bench *bench, size_t n, size_t x, size_t k, size_t y,
+                           double *sums);
+
+static void visit_pixel(const Bench *bench, size_t n, size_t j, size_t i, TapVisitor visit,
+                        double *sums) {
+    Shape in = bench->layer.in, out = bench->layer.out;
+    size_t kh = bench->layer.window[0], kw = bench->layer.window[1];
+    for (size_t tap = 0; tap < kh * kw; tap++) {
+        size_t row = j + tap / kw - (kh - 1) / 2, column = i + tap % kw - (kw - 1) / 2;
+        if (row >= in.h || column >= in.w) continue; /* negative ones wrap round to large ones */
+        for (size_t c = 0; c < in.c * out.c; c++)
+            visit(bench, n, (row * in.w + column) * in.c + c / out.c, tap * in.c * out.c + c,
+                  (j * out.w + i) * out.c + c % out.c, sums);
+    }
+}
+
+static void visit_taps(const Bench *bench, TapVisitor visit, double *sums) {
+    for (size_t n = 0; n < SAMPLES; n++)
+        for (size_t j = 0; j < bench->layer.out.h; j++)
+            for (size_t i = 0; i < bench->layer.out.w; i++)
+                visit_pixel(bench, n, j, i, visit, sums);
+}
+
+static void tap_forward(const Bench *bench, size_t n, size_t x, size_t k, size_t y, double *sums) {
+    size_t in = n * shape_size(bench->layer.in), out = n * shape_size(bench->layer.out);
+    sums[out + y] += (double)bench->x[in + x] * (double)bench->params[k];
+}
+
+static void tap_input(const Bench *bench, size_t n, size_t x, size_t k, size_t y, double *sums) {
+    size_t in = n * shape_size(bench->layer.in), out = n * shape_size(bench->layer.out);
+    sums[in + x] += (double)bench->dy[out + y] * (double)bench->params[k];
+}
+
+static void tap_weights(const Bench *bench, size_t n, size_t x, size_t k, size_t y, double *sums) {
+    size_t in = n * shape_size(bench->layer.in), out = n * shape_size(bench->layer.out);
+    sums[k] += (double)bench->x[in + x] * (double)bench->dy[out + y];
+}
+
+static void expect_close(const float *ours, const double *sums, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (!(fabs((double)ours[i] - sums[i]) <= 1e-5 * (1.0 + fabs(sums[i]))))
+            fail_msg("[%zu]: %g instead of %g", i, (double)ours[i], sums[i]);
+}
+
+static void expect_sums(const Bench *bench, const float *ours, size_t count, TapVisitor visit) {
+    double *sums = calloc(count, sizeof *sums);
+    assert_non_null(sums);
+    visit_taps(bench, visit, sums);
+    expect_close(ours, sums, count);
+    free(sums);
+}
+
+static void check_conv(const char *text, Shape in) {
+    Bench bench;
+    bench_start(&bench, text, in);
+    Layer *layer = &bench.layer;
+    memset(bench.params + layer->tensors[1].offset, 0, layer->out.c * sizeof(float));
+    LayerCall call = bench_call(&bench);
+    layer->kind->forward(&call);
+    layer->kind->backward_input(&call);
+    layer->kind->backward_weights(&call);
+    expect_sums(&bench, bench.y, SAMPLES * shape_size(layer->out), tap_forward);
+    expect_sums(&bench, bench.dx, SAMPLES * shape_size(in), tap_input);
+    expect_sums(&bench, bench.dparams, layer->tensors[0].count, tap_weights);
+    bench_end(&bench);
+}
+
+static void test_conv_is_its_definition(void **state) {
+    (void)state;
+    check_conv("conv 3x3 4", (Shape){6, 5, 3, false});
+    check_conv("conv 5x5 7", (Shape){9, 11, 5, false});
+    check_conv("conv 1x1 2", (Shape){4, 3, 3, false});
+}
+
+static void test_conv_of_a_single_pixel(void **state) {
+    (void)state;
+    check_conv("conv 1x1 1", (Shape){1, 1, 1, false});
+    check_conv("conv 3x3 2", (Shape){1, 1, 3, false});
+}
+
+static void test_conv_with_a_kernel_larger_than_the_image(void **state) {
+    (void)state;
+    check_conv("conv 5x5 3", (Shape){2, 3, 5, false});
+    check_conv("conv 7x1 3", (Shape){2, 3, 1, false});
+}
+
+static void test_conv_with_an_even_kernel_pads_as_keras(void **state) {
+    (void)state;
+    check_conv("conv 2x2 3", (Shape){4, 5, 2, false});
+    check_conv("conv 4x3 3", (Shape){5, 5, 1, false});
+}
+
+/* Large enough for several blocks of rows, the last one shorter. */
+static void test_conv_in_blocks(void **state) {
+    (void)state;
+    check_conv("conv 5x5 3", (Shape){29, 27, 32, false});
+}
+
+static void test_conv_adds_bias_before_relu(void **state) {
+    (void)state;
+    Bench bench;
+    bench_start(&bench, "conv 1x1 2 relu", (Shape){1, 2, 1, false});
+    const float x[] = {1.0F, -1.0F, 0.5F, NAN}, params[] = {2.0F, -2.0F, -1.0F, 0.5F};
+    const float y[] = {1.0F, 0.0F, 0.0F, 2.5F, 0.0F, 0.0F};
+    memcpy(bench.x, x, sizeof x);
+    memcpy(bench.params, params, sizeof params);
+    LayerCall call = bench_call(&bench);
+    bench.layer.kind->forward(&call);
+    for (size_t i = 0; i < 6; i++) assert_true(bench.y[i] == y[i]);
+    assert_true(isnan(bench.y[6]) && isnan(bench.y[7])); /* divergence is not hidden by relu */
+    bench_end(&bench);
+}
+
+static void test_maxpool_gives_the_gradient_to_the_first_of_equals(void **state) {
+    (void)state;
+    Bench bench;
+    bench_start(&bench, "maxpool 2x2", (Shape){2, 5, 1, false});
+    const float x[] = {1, 3, 2, 2, 9, 3, 0, 2, 2, 9, -1, -2, 0, 0, 9, -1, -1, 0, 0, 9};
+    const float y[] = {3, 2, -1, 0};
+    const float dy[] = {10, 20, 30, 40};
+    const float dx[] = {0, 10, 20, 0, 0, 0, 0, 0, 0, 0, 30, 0, 40, 0, 0, 0, 0, 0, 0, 0};
+    memcpy(bench.x, x, sizeof x);
+    memcpy(bench.dy, dy, sizeof dy);
+    net_fill(bench.dx, 20, 6, 1.0F);
+    LayerCall call = bench_call(&bench);
+    bench.layer.kind->forward(&call);
+    bench.layer.kind->backward_input(&call);
+    for (size_t i = 0; i < 4; i++) assert_true(bench.y[i] == y[i]);
+    for (size_t i = 0; i < 20; i++) assert_true(bench.dx[i] == dx[i]);
+    bench_end(&bench);
+}
+
+static bool is_dropped(const Bench *bench, size_t n, size_t e) {
+    RngStream stream = {99, RNG_DROPOUT, 4, 6, bench->ids[n]};
+    uint32_t words[4];
+    rng_words(words, &stream, (uint32_t)(e / 8));
+    uint32_t lane = words[e % 8 / 2] >> (16 * (e % 2)) & 0xffffu;
+    return lane < (uint32_t)lround(bench->layer.rate * 65536);
+}
+
+static void test_dropout_mask_is_a_pure_function(void **state) {
+    (void)state;
+    Bench bench;
+    bench_start(&bench, "dropout 0.3", (Shape){5, 5, 3, false});
+    LayerCall call = bench_call(&bench);
+    bench.layer.kind->forward(&call);
+    bench.layer.kind->backward_input(&call);
+    const float scale = (float)(1.0 / 0.7);
+    for (size_t i = 0; i < SAMPLES * 75; i++) {
+        bool dropped = is_dropped(&bench, i / 75, i % 75);
+        assert_true(bench.y[i] == (dropped ? 0.0F : bench.x[i] * scale));
+        assert_true(bench.dx[i] == (dropped ? 0.0F : bench.dy[i] * scale));
+    }
+    bench_end(&bench);
+}
+
+static void test_dropout_drops_its_share(void **state) {
+    (void)state;
+    Bench bench;
+    bench_start(&bench, "dropout 0.25", (Shape){100, 100, 5, false});
+    LayerCall call = bench_call(&bench);
+    bench.layer.kind->forward(&call);
+    size_t dropped = 0;
+    for (size_t i = 0; i < SAMPLES * 50000; i++) dropped += bench.y[i] == 0.0F;
+    assert_in_range(dropped, 24500, 25500); /* standard deviation 137 */
+    bench_end(&bench);
+}
+
+static void test_dropout_is_off_in_evaluation(void **state) {
+    (void)state;
+    Bench bench;
+    bench_start(&bench, "dropout 0.5", (Shape){3, 3, 3, false});
+    bench.pass.training = false;
+    bench.pass.ids = NULL;
+    LayerCall call = bench_call(&bench);
+    call.kept = NULL;
+    bench.layer.kind->forward(&call);
+    assert_memory_equal(bench.y, bench.x, SAMPLES * 27 * sizeof(float));
+    bench_end(&bench);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_conv_is_its_definition),
+        cmocka_unit_test(test_conv_of_a_single_pixel),
+        cmocka_unit_test(test_conv_with_a_kernel_larger_than_the_image),
+        cmocka_unit_test(test_conv_with_an_even_kernel_pads_as_keras),
+        cmocka_unit_test(test_conv_in_blocks),
+        cmocka_unit_test(test_conv_adds_bias_before_relu),
+        cmocka_unit_test(test_maxpool_gives_the_gradient_to_the_first_of_equals),
+        cmocka_unit_test(test_dropout_mask_is_a_pure_function),
+        cmocka_unit_test(test_dropout_drops_its_share),
+        cmocka_unit_test(test_dropout_is_off_in_evaluation),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,388 @@
+/* Checkpoints: whole or refused. Each test runs in a folder of its own, with a network so small
+ * that a file can be damaged in hundreds of places. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "mnist_dist/base/log.h"
+#include "mnist_dist/train/checkpoint.h"
+
+static char home[PATH_MAX];
+
+static int enter(void **state) {
+    (void)state;
+    char folder[] = "/tmp/checkpoint-XXXXXX";
+    status_clear();
+    log_start(false);
+    if (getcwd(home, sizeof home) == NULL || mkdtemp(folder) == NULL) return -1;
+    return chdir(folder);
+}
+
+static int leave(void **state) {
+    (void)state;
+    char folder[PATH_MAX], command[PATH_MAX + 16];
+    if (getcwd(folder, sizeof folder) == NULL || chdir(home) != 0) return -1;
+    snprintf(command, sizeof command, "rm -rf '%s'", folder);
+    return system(command);
+}
+
+static float *numbers(size_t count, float first) {
+    float *values = malloc(count * sizeof *values);
+    for (size_t i = 0; i < count; i++) values[i] = first + (float)i / 1024;
+    return values;
+}
+
+/* A run of two epochs and a bit. */
+static Checkpoint example(void) {
+    Checkpoint checkpoint = {
+        .progress = {RUN_STOPPED, 7, 2, 1, {0.1, 80, 86}, {5e-4, 0.9, 2}, 0.95, 2, 1},
+        .train_rows = 42000,
+        .kernels = "kernels",
+        .ranks = 8,
+        .threads = 2};
+    config_defaults(&checkpoint.config);
+    strcpy(checkpoint.config.name, "example");
+    strcpy(checkpoint.config.model.layers,
+           "conv 3x3 2 same relu, maxpool 2x2, maxpool 2x2, dropout 0.25, flatten, "
+           "dense 10 softmax");
+    strcpy(checkpoint.data_fingerprint, "0123456789abcdef0123456789abcdef");
+    assert_int_equal(model_new(&checkpoint.model, &checkpoint.config.model), STATUS_OK);
+    checkpoint.parameter_count = model_parameter_count(checkpoint.model);
+    checkpoint.params = numbers(checkpoint.parameter_count, 0.25F);
+    for (int i = 0; i < optimizer_slot_count(&checkpoint.config.optimizer); i++)
+        checkpoint.slots[i] = numbers(checkpoint.parameter_count, 1.0F + (float)i);
+    assert_int_equal(history_new(&checkpoint.history, 3, 9), STATUS_OK);
+    for (int i = 0; i < 2; i++)
+        history_add_epoch(&checkpoint.history, (double[EPOCH_QUANTITIES]){0.1 * i, NAN, i});
+    for (int i = 0; i < 7; i++)
+        history_add_step(&checkpoint.history, (double[STEP_QUANTITIES]){1.0 / (i + 1), i});
+    return checkpoint;
+}
+
+static void write_example(const char *path) {
+    Checkpoint checkpoint = example();
+    if (checkpoint_write(&checkpoint, path) != STATUS_OK) fail_msg("%s", status_message());
+    checkpoint_free(&checkpoint);
+}
+
+static void write_step(uint64_t step) {
+    char path[PATH_MAX];
+    Checkpoint checkpoint = example();
+    checkpoint.progress.step = step;
+    checkpoint_step_path(path, ".", step);
+    assert_int_equal(checkpoint_write(&checkpoint, path), STATUS_OK);
+    checkpoint_free(&checkpoint);
+}
+
+static size_t entries(void) {
+    size_t count = 0;
+    DIR *folder = opendir(".");
+    while (readdir(folder) != NULL) count++;
+    closedir(folder);
+    return count - 2;
+}
+
+static char *slurp(const char *path, size_t *count) {
+    struct stat info;
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    assert_int_equal(fstat(fileno(file), &info), 0);
+    *count = (size_t)info.st_size;
+    char *bytes = malloc(*count);
+    assert_int_equal(fread(bytes, 1, *count, file), *count);
+    fclose(file);
+    return bytes;
+}
+
+static void spill(const char *path, const char *bytes, size_t count) {
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, count, file), count);
+    fclose(file);
+}
+
+static void damage(const char *path) {
+    size_t count;
+    char *bytes = slurp(path, &count);
+    bytes[count / 2] ^= 1;
+    spill(path, bytes, count);
+    free(bytes);
+}
+
+static void assert_refused(const char *path, const char *reason) {
+    Checkpoint checkpoint;
+    assert_int_equal(checkpoint_read(&checkpoint, path), STATUS_CHECKPOINT);
+    if (strncmp(status_message(), path, strlen(path)) != 0 ||
+        strstr(status_message(), reason) == NULL ||
+        strstr(status_message(), "; resume from an older checkpoint or start anew") == NULL)
+        fail_msg("the line is: %s", status_message());
+    assert_null(checkpoint.params);
+    assert_null(checkpoint.model);
+    status_clear();
+}
+
+static void what_is_written_is_read(void **state) {
+    (void)state;
+    Checkpoint written = example(), read;
+    char one[DIGEST_TEXT], other[DIGEST_TEXT];
+    assert_int_equal(checkpoint_write(&written, "x.h5"), STATUS_OK);
+    assert_int_equal(entries(), 1);
+    assert_int_equal(checkpoint_read(&read, "x.h5"), STATUS_OK);
+    assert_int_equal(checkpoint_state_digest(one, &written), STATUS_OK);
+    assert_int_equal(checkpoint_state_digest(other, &read), STATUS_OK);
+    assert_string_equal(one, other);
+    assert_int_equal(read.parameter_count, written.parameter_count);
+    assert_memory_equal(&read.progress, &written.progress, sizeof read.progress);
+    assert_string_equal(read.config.name, "example");
+    assert_string_equal(read.data_fingerprint, written.data_fingerprint);
+    assert_int_equal(config_compare(&written.config, &read.config, "x.h5"), STATUS_OK);
+    assert_int_equal(read.train_rows, 42000);
+    assert_string_equal(read.kernels, "kernels");
+    assert_int_equal(read.ranks * 10 + read.threads, 82);
+    assert_int_equal(read.history.steps.count, 7);
+    checkpoint_free(&read);
+    checkpoint_free(&read);
+    checkpoint_free(&written);
+}
+
+static void optimizers_without_state_are_read(void **state) {
+    (void)state;
+    Checkpoint written = example(), read;
+    assert_int_equal(config_set(&written.config, "optimizer.kind=sgd"), STATUS_OK);
+    assert_int_equal(checkpoint_write(&written, "x.h5"), STATUS_OK);
+    assert_int_equal(checkpoint_read(&read, "x.h5"), STATUS_OK);
+    checkpoint_free(&read);
+    checkpoint_free(&written);
+}
+
+/* Each field of the state must move the digest; where and when it was computed must not. */
+static void digest_is_of_the_state(void **state) {
+    (void)state;
+    Checkpoint checkpoint = example();
+    char before[DIGEST_TEXT], after[DIGEST_TEXT];
+    uint64_t *fields = (uint64_t *)&checkpoint.progress;
+    checkpoint_state_digest(before, &checkpoint);
+    checkpoint.progress.status = RUN_FINISHED;
+    checkpoint.ranks = 1;
+    checkpoint_state_digest(after, &checkpoint);
+    assert_string_equal(before, after);
+    for (size_t i = 1; i < sizeof checkpoint.progress / 8; i++) {
+        fields[i] ^= 1;
+        checkpoint_state_digest(after, &checkpoint);
+        fields[i] ^= 1;
+        assert_string_not_equal(before, after);
+    }
+    float *const vectors[] = {checkpoint.params, checkpoint.slots[0], checkpoint.slots[1]};
+    for (size_t i = 0; i < 3; i++) {
+        float *last = &vectors[i][checkpoint.parameter_count - 1], kept = *last;
+        *last = nextafterf(kept, 0);
+        checkpoint_state_digest(after, &checkpoint);
+        *last = kept;
+        assert_string_not_equal(before, after);
+    }
+    checkpoint.history.steps.count--;
+    checkpoint_state_digest(after, &checkpoint);
+    assert_string_not_equal(before, after);
+    checkpoint_free(&checkpoint);
+}
+
+static void every_flipped_byte_is_refused(void **state) {
+    (void)state;
+    size_t count;
+    write_example("x.h5");
+    char *bytes = slurp("x.h5", &count);
+    alarm(60);
+    for (size_t i = 0; i < count; i += i < 512 ? 3 : 97) {
+        char kept = bytes[i];
+        bytes[i] = (char)(kept ^ (1 << i % 8));
+        spill("x.h5", bytes, count);
+        bytes[i] = kept;
+        assert_refused("x.h5", ": ");
+    }
+    alarm(0);
+    free(bytes);
+}
+
+static void every_truncation_is_refused(void **state) {
+    (void)state;
+    size_t count;
+    write_example("x.h5");
+    char *bytes = slurp("x.h5", &count);
+    for (size_t i = 0; i < count; i += 203) {
+        spill("x.h5", bytes, i);
+        assert_refused("x.h5", "bytes, ");
+    }
+    spill("x.h5", bytes, count - 1);
+    assert_refused("x.h5", "damaged or cut short");
+    bytes = realloc(bytes, count + 1);
+    bytes[count] = 0;
+    spill("x.h5", bytes, count + 1);
+    assert_refused("x.h5", "damaged or cut short");
+    free(bytes);
+}
+
+static void other_files_are_told_apart(void **state) {
+    (void)state;
+    size_t count;
+    write_example("x.h5");
+    char *bytes = slurp("x.h5", &count);
+    spill("keras.h5", bytes + 512, count - 512);
+    assert_refused("keras.h5", "without the digest that mnist_dist puts in front");
+    memset(bytes, 'x', count);
+    spill("text", bytes, count);
+    assert_refused("text", "not a checkpoint");
+    assert_int_equal(mkfifo("fifo", 0600), 0);
+    assert_refused("fifo", "no regular file");
+    assert_refused("missing.h5", "No such file or directory");
+    assert_refused(".", "no regular file");
+    free(bytes);
+}
+
+/* What no reader would take is not written, and what stood there stays. */
+static void numbers_that_are_not_finite_are_not_written(void **state) {
+    (void)state;
+    Checkpoint checkpoint = example(), read;
+    write_example("x.h5");
+    float *const vectors[] = {checkpoint.params, checkpoint.slots[1]};
+    for (size_t i = 0; i < 2; i++) {
+        vectors[i][5] = i == 0 ? NAN : INFINITY;
+        assert_int_equal(checkpoint_write(&checkpoint, "x.h5"), STATUS_CHECKPOINT);
+        assert_non_null(strstr(status_message(), "number 5 is not finite"));
+        status_clear();
+        vectors[i][5] = 0;
+    }
+    assert_int_equal(entries(), 1);
+    assert_int_equal(checkpoint_read(&read, "x.h5"), STATUS_OK);
+    checkpoint_free(&read);
+    checkpoint_free(&checkpoint);
+}
+
+/* The limit stands in for a full disk, at many stages of the write. */
+static void full_disk_keeps_the_old_checkpoint(void **state) {
+    (void)state;
+    struct rlimit before, tight;
+    size_t count, now;
+    write_example("x.h5");
+    char *old = slurp("x.h5", &count);
+    Checkpoint checkpoint = example(), read;
+    checkpoint.progress.step = 999;
+    getrlimit(RLIMIT_FSIZE, &before);
+    signal(SIGXFSZ, SIG_IGN);
+    for (size_t limit = 0; limit < count; limit += count / 40) {
+        tight = before;
+        tight.rlim_cur = limit;
+        setrlimit(RLIMIT_FSIZE, &tight);
+        Status status = checkpoint_write(&checkpoint, "x.h5");
+        setrlimit(RLIMIT_FSIZE, &before);
+        assert_int_equal(status, STATUS_CHECKPOINT);
+        status_clear();
+        assert_int_equal(entries(), 1);
+    }
+    char *left = slurp("x.h5", &now);
+    assert_int_equal(now, count);
+    assert_memory_equal(left, old, count);
+    assert_int_equal(checkpoint_write(&checkpoint, "x.h5"), STATUS_OK);
+    assert_int_equal(checkpoint_read(&read, "x.h5"), STATUS_OK);
+    assert_int_equal(read.progress.step, 999);
+    checkpoint_free(&read);
+    checkpoint_free(&checkpoint);
+    free(left);
+    free(old);
+}
+
+static void step_paths_sort_by_step(void **state) {
+    (void)state;
+    char path[PATH_MAX];
+    checkpoint_step_path(path, "runs/a/checkpoints", 1234);
+    assert_string_equal(path, "runs/a/checkpoints/step-00001234.h5");
+}
+
+static void newest_whole_one_is_read(void **state) {
+    (void)state;
+    Checkpoint read;
+    char path[PATH_MAX];
+    bool found;
+    const uint64_t expected[] = {123456789, 20, 3};
+    for (size_t i = 0; i < 3; i++) write_step(expected[i]);
+    write_example("best.h5");
+    spill("step-99999999999.h5.part", "", 0);
+    spill("step-00000000000000099.h5", "", 0);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(checkpoint_read_newest(&read, &found, path, "."), STATUS_OK);
+        assert_true(found);
+        assert_int_equal(read.progress.step, expected[i]);
+        assert_string_equal(status_message(), "");
+        checkpoint_free(&read);
+        damage(path);
+    }
+    assert_int_equal(checkpoint_read_newest(&read, &found, path, "."), STATUS_CHECKPOINT);
+    assert_false(found);
+    assert_non_null(strstr(status_message(), "none of its checkpoints can be read"));
+}
+
+static void no_step_file_is_no_error(void **state) {
+    (void)state;
+    Checkpoint read;
+    char path[PATH_MAX];
+    bool found = true;
+    assert_int_equal(checkpoint_read_newest(&read, &found, path, "missing"), STATUS_OK);
+    assert_false(found);
+    assert_int_equal(checkpoint_read_newest(&read, &found, path, "."), STATUS_OK);
+    assert_false(found);
+}
+
+static void prune_keeps_the_newest(void **state) {
+    (void)state;
+    char left[64];
+    pid_t child = fork();
+    if (child == 0) _exit(0);
+    waitpid(child, NULL, 0);
+    for (uint64_t step = 98; step < 103; step++) write_step(step);
+    write_example("best.h5");
+    snprintf(left, sizeof left, ".step-00000103.h5.%ld.tmp", (long)child);
+    spill(left, "half", 4);
+    spill("step-notes.h5", "mine", 4);
+    checkpoint_prune(".", 3);
+    assert_int_equal(entries(), 5);
+    assert_int_equal(access("step-00000099.h5", F_OK), -1);
+    assert_int_equal(access("step-00000100.h5", F_OK), 0);
+    assert_int_equal(access("step-00000102.h5", F_OK), 0);
+    assert_int_equal(access("step-notes.h5", F_OK), 0);
+    assert_int_equal(access("best.h5", F_OK), 0);
+    checkpoint_prune(".", 3);
+    checkpoint_prune("missing", 3);
+    assert_int_equal(entries(), 5);
+    assert_string_equal(status_message(), "");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(what_is_written_is_read, enter, leave),
+        cmocka_unit_test_setup_teardown(optimizers_without_state_are_read, enter, leave),
+        cmocka_unit_test_setup_teardown(digest_is_of_the_state, enter, leave),
+        cmocka_unit_test_setup_teardown(every_flipped_byte_is_refused, enter, leave),
+        cmocka_unit_test_setup_teardown(every_truncation_is_refused, enter, leave),
+        cmocka_unit_test_setup_teardown(other_files_are_told_apart, enter, leave),
+        cmocka_unit_test_setup_teardown(numbers_that_are_not_finite_are_not_written, enter, leave),
+        cmocka_unit_test_setup_teardown(full_disk_keeps_the_old_checkpoint, enter, leave),
+        cmocka_unit_test_setup_teardown(step_paths_sort_by_step, enter, leave),
+        cmocka_unit_test_setup_teardown(newest_whole_one_is_read, enter, leave),
+        cmocka_unit_test_setup_teardown(no_step_file_is_no_error, enter, leave),
+        cmocka_unit_test_setup_teardown(prune_keeps_the_newest, enter, leave),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
