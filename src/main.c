@@ -52,8 +52,10 @@ static Status run_command(Comm *comm, const Arguments *arguments) {
 
 /* A run that stopped as it was asked to did not fail. */
 static void speak_of(Status status) {
-    if (status == STATUS_STOPPED) log_line("%s", status_message());
-    else if (status != STATUS_OK) log_error("%s", status_message());
+    if (status == STATUS_STOPPED)
+        log_line("%s", status_message());
+    else if (status != STATUS_OK)
+        log_error("%s", status_message());
 }
 
 /* Starts MPI if other ranks must hear of it, and agrees on what the command line said. */

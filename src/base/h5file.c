@@ -21,6 +21,7 @@
 
 struct H5File {
     hid_t id;
+    void *bytes; /* the caller's, or NULL for a file on disk */
     Status blame;
     Status failure; /* the first one, or STATUS_OK */
     char path[PATH_MAX];
@@ -170,6 +171,56 @@ cleanup:
     return finish_opening(out, file);
 }
 
+/* HDF5 would copy the bytes three times; these callbacks hand it the caller's each time it asks for
+ * memory for an image. Nothing is ever written to them: the file is open for reading only. */
+static void *image_malloc(size_t size, H5FD_file_image_op_t operation, void *file) {
+    (void)size, (void)operation;
+    return ((H5File *)file)->bytes;
+}
+
+static void *image_memcpy(void *into, const void *from, size_t size, H5FD_file_image_op_t operation,
+                          void *file) {
+    (void)size, (void)operation, (void)file;
+    return into == from ? into : NULL;
+}
+
+static void *image_realloc(void *bytes, size_t size, H5FD_file_image_op_t operation, void *file) {
+    (void)bytes, (void)size, (void)operation, (void)file;
+    return NULL;
+}
+
+static herr_t image_free(void *bytes, H5FD_file_image_op_t operation, void *file) {
+    (void)bytes, (void)operation, (void)file;
+    return 0;
+}
+
+static void *same_file(void *file) {
+    return file;
+}
+
+static herr_t keep_file(void *file) {
+    (void)file;
+    return 0;
+}
+
+static Status use_bytes(H5File *file, hid_t access, const void *bytes, size_t count) {
+    static const char WHAT[] = "HDF5 takes no bytes";
+    H5FD_file_image_callbacks_t callbacks = {.image_malloc = image_malloc,
+                                             .image_memcpy = image_memcpy,
+                                             .image_realloc = image_realloc,
+                                             .image_free = image_free,
+                                             .udata_copy = same_file,
+                                             .udata_free = keep_file,
+                                             .udata = file};
+    Status status;
+    file->bytes = (void *)bytes;
+    TRY(check(file, "", WHAT, H5Pset_fapl_core(access, CHUNK_BYTES, false)));
+    TRY(check(file, "", WHAT, H5Pset_file_image_callbacks(access, &callbacks)));
+    TRY(check(file, "", WHAT, H5Pset_file_image(access, file->bytes, count)));
+cleanup:
+    return status;
+}
+
 Status h5file_open_bytes(H5File **out, const void *bytes, size_t count, const char *name,
                          Status blame) {
     /* HDF5's core driver wants a name that no file has, and takes equal names for one file. */
@@ -183,8 +234,7 @@ Status h5file_open_bytes(H5File **out, const void *bytes, size_t count, const ch
     status = new_file(&file, name, blame);
     if (status != STATUS_OK) return status;
     TRY(access_list(&access, file));
-    TRY(check(file, "", "HDF5 takes no bytes", H5Pset_fapl_core(access, CHUNK_BYTES, false)));
-    TRY(check(file, "", "HDF5 takes no bytes", H5Pset_file_image(access, (void *)bytes, count)));
+    TRY(use_bytes(file, access, bytes, count));
     TRY(take(&file->id, file, "", "is not an HDF5 file, or a damaged one",
              H5Fopen(image, H5F_ACC_RDONLY, access)));
 cleanup:

@@ -203,23 +203,20 @@ static Status check_words(const Arguments *arguments) {
     if (command->needs_output && arguments->output == NULL)
         return refuse_form(command, "-o FILE is missing", "");
     if (command->keys == KEYS_NONE && arguments->assignment_count > 0)
-        return refuse_form(
-            command, "no configuration key goes with this command: ", arguments->assignments[0]);
+        return refuse_form(command, "it takes no configuration key: ", arguments->assignments[0]);
     if (command->words != NULL && arguments->file_count > 0)
         return check_choice(command, arguments->files[0]);
     return STATUS_OK;
 }
 
-/* Images held out of a training stay the same ones: what made the checkpoint is not to be changed.
- */
+/* So that, say, the rows that are held out stay those that the training held out. */
 static Status check_overrides(const Arguments *arguments) {
     for (size_t i = 0; i < arguments->assignment_count; i++)
         if (config_changes_answer(arguments->assignments[i]))
-            return status_fail(
-                STATUS_USAGE,
-                "command line: %.300s: %s goes by the checkpoint's own value; leave it "
-                "out",
-                arguments->assignments[i], arguments->command->name);
+            return status_fail(STATUS_USAGE,
+                               "command line: %.300s: %s goes by the checkpoint's own value; leave "
+                               "it out",
+                               arguments->assignments[i], arguments->command->name);
     return STATUS_OK;
 }
 

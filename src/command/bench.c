@@ -1,5 +1,5 @@
-/* `mnist_dist bench`: how fast this machine multiplies matrices, and how near to that a training step
- * comes, in one run.
+/* `mnist_dist bench`: how fast this machine multiplies matrices, and how near to that a training
+ * step comes, in one run.
  *
  * Machines are shared and noisy, so a benchmark makes several rounds and gives their median and
  * spread, and what counts is the ratio of figures of the same run. Refused: the best of many
@@ -81,9 +81,8 @@ static Status make_workload(Workload *workload, uint8_t **memory) {
     uint8_t *labels = *memory + (size_t)ROWS * DIGIT_PIXELS;
     for (size_t i = 0; i < (size_t)ROWS * DIGIT_PIXELS; i++) (*memory)[i] = (uint8_t)(i * i >> 8);
     for (size_t i = 0; i < ROWS; i++) labels[i] = (uint8_t)(i % DIGIT_CLASSES);
-    workload->dataset = (Dataset){.info = {.train_rows = ROWS},
-                                  .train_images = *memory,
-                                  .train_labels = labels};
+    workload->dataset =
+        (Dataset){.info = {.train_rows = ROWS}, .train_images = *memory, .train_labels = labels};
     return split_new(&workload->split, labels, ROWS, 0, 0);
 }
 

@@ -1,5 +1,5 @@
-/* `mnist_dist evaluate CHECKPOINT...`: exact counts on the rows that the checkpoint held out and, if
- * they have labels, on the test images. */
+/* `mnist_dist evaluate CHECKPOINT...`: exact counts on the rows that the checkpoint held out and,
+ * if they have labels, on the test images. */
 #include <math.h>
 #include <stdlib.h>
 

@@ -40,10 +40,23 @@ static void draw_masks(const LayerCall *call, uint32_t threshold) {
     }
 }
 
-/* out = in, masked and scaled, for one sample of `count` elements. */
+/* out = in, masked and scaled, for a group of LANES elements or fewer. */
+static void apply_group(float *restrict out, const float *restrict in, uint32_t mask, size_t count,
+                        float scale) {
+    static const uint32_t bits[LANES] = {1, 2, 4, 8, 16, 32, 64, 128};
+    for (size_t e = 0; e < count; e++) {
+        float value = in[e] * scale;
+        out[e] = (mask & bits[e]) != 0 ? value : 0.0F;
+    }
+}
+
+/* The same for one sample of `count` elements. */
 static void apply(float *out, const float *in, const uint8_t *mask, size_t count, float scale) {
-    for (size_t e = 0; e < count; e++)
-        out[e] = mask[e / LANES] >> (e % LANES) & 1 ? in[e] * scale : 0.0F;
+    size_t whole = count / LANES * LANES;
+    for (size_t e = 0; e < whole; e += LANES)
+        apply_group(out + e, in + e, mask[e / LANES], LANES, scale);
+    if (whole < count)
+        apply_group(out + whole, in + whole, mask[whole / LANES], count - whole, scale);
 }
 
 static void apply_all(const LayerCall *call, float *out, const float *in) {

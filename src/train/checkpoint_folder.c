@@ -97,6 +97,14 @@ Status checkpoint_read_newest(Checkpoint *checkpoint, bool *found, char *path, c
     return status;
 }
 
+bool checkpoint_has_later(const char *folder, uint64_t step) {
+    Steps steps;
+    if (list_steps(&steps, folder) != STATUS_OK) status_clear();
+    bool later = steps.count > 0 && steps.values[0] > step;
+    free(steps.values);
+    return later;
+}
+
 void checkpoint_prune(const char *folder, size_t keep) {
     char path[PATH_MAX];
     Steps steps;

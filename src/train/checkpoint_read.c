@@ -149,8 +149,6 @@ Status checkpoint_load(Checkpoint *checkpoint, const char *path) {
     memset(checkpoint, 0, sizeof *checkpoint);
     TRY(checkpoint_read_sealed(&bytes, &count, path));
     TRY(h5file_open_bytes(&file, bytes, count, path, STATUS_CHECKPOINT));
-    free(bytes); /* HDF5 has its own copy */
-    bytes = NULL;
     TRY(read_content(checkpoint, file, path));
 cleanup:
     h5file_destroy(file);

@@ -12,19 +12,6 @@
     "conv 3x3 64 same relu, conv 3x3 64 same relu, maxpool 2x2, dropout 0.25, "                    \
     "flatten, dense 256 relu, dropout 0.5, dense 128 relu, dropout 0.5, dense 10 softmax"
 
-static const char *const OPTIMIZERS[] = {
-    [OPTIMIZER_ADAM] = "adam",
-    [OPTIMIZER_ADAMW] = "adamw",
-    [OPTIMIZER_SGD] = "sgd",
-    [OPTIMIZER_RMSPROP] = "rmsprop",
-    NULL,
-};
-
-static const char *const SCHEDULES[] = {
-    [SCHEDULE_PLATEAU] = "plateau", [SCHEDULE_CONSTANT] = "constant",   [SCHEDULE_STEP] = "step",
-    [SCHEDULE_COSINE] = "cosine",   [SCHEDULE_ONE_CYCLE] = "one_cycle", NULL,
-};
-
 #define KEY(field, type, effect, standard, help)                                                   \
 #field, type, offsetof(Config, field), sizeof((Config *)0)->field, effect, standard, help
 
@@ -62,7 +49,7 @@ const ConfigKey CONFIG_KEYS[] = {
     WHOLE(training.early_stopping, CHANGES_NOTHING, "0", 0, 1e6,
           "stop after so many epochs without a better one; 0: never"),
 
-    CHOICE(optimizer.kind, "adam", OPTIMIZERS, "the update rule"),
+    CHOICE(optimizer.kind, "adam", OPTIMIZER_NAMES, "the update rule"),
     REAL(optimizer.learning_rate, "0.001", 1e-12, 1000, "where the schedule starts"),
     REAL(optimizer.momentum, "0", 0, 0.999999, "sgd, rmsprop"),
     BOOL(optimizer.nesterov, CHANGES_ANSWER, "false", "sgd: look ahead"),
@@ -72,7 +59,7 @@ const ConfigKey CONFIG_KEYS[] = {
     REAL(optimizer.epsilon, "1e-07", 1e-30, 1, "keeps divisors off zero"),
     REAL(optimizer.weight_decay, "0.004", 0, 1, "adamw"),
 
-    CHOICE(schedule.kind, "plateau", SCHEDULES, "how the learning rate moves"),
+    CHOICE(schedule.kind, "plateau", SCHEDULE_NAMES, "how the learning rate moves"),
     REAL(schedule.factor, "0.5", 1e-06, 0.999999, "plateau, step: a fall multiplies the rate"),
     WHOLE(schedule.patience, CHANGES_ANSWER, "3", 1, 1e6, "plateau: stale epochs before a fall"),
     REAL(schedule.min_delta, "0.0001", 0, 1, "plateau: what counts as better accuracy"),

@@ -11,17 +11,29 @@
 #include "mnist_dist/base/safefile.h"
 #include "run_parts.h"
 
-/* Rank 0: chooses the directory, opens its log and looks for a checkpoint to go on from. */
+static void open_log(const Run *run) {
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/log.txt", run->directory);
+    log_open(path);
+}
+
+/* Rank 0: chooses the directory, opens its log and finds the checkpoint to go on from, if any. */
 static Status open_directory(Run *run, Checkpoint *checkpoint, bool *found,
                              const RunRequest *request) {
     char path[PATH_MAX];
+    bool named = run_resume_kind(request) == RESUME_CHECKPOINT;
     Status status = STATUS_OK;
-    TRY(run_choose_directory(run->directory, sizeof run->directory, run->config, request));
-    snprintf(run->checkpoints, sizeof run->checkpoints, "%s/checkpoints", run->directory);
+    if (named) TRY(run_find_named(checkpoint, run, request->resume));
+    TRY(run_choose_directory(run, request, named ? &checkpoint->progress : NULL));
     run_point_latest(run->directory);
-    snprintf(path, sizeof path, "%s/log.txt", run->directory);
-    log_open(path);
-    TRY(run_find_checkpoint(checkpoint, found, run, request));
+    open_log(run);
+    *found = named;
+    snprintf(path, sizeof path, "%s", request->resume);
+    if (!named) TRY(run_find_newest(checkpoint, found, path, run));
+    if (*found)
+        log_line("resuming from %s: epoch %llu, step %llu", path,
+                 (unsigned long long)checkpoint->progress.epoch + 1,
+                 (unsigned long long)checkpoint->progress.step);
 cleanup:
     return status;
 }

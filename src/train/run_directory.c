@@ -29,22 +29,40 @@ static void step_beside(char *directory, size_t size) {
     char base[PATH_MAX];
     snprintf(base, sizeof base, "%s", directory);
     for (int number = 2; exists(directory); number++)
-        snprintf(directory, size, "%s-%d", base, number);
+        snprintf(directory, size, "%.*s-%d", (int)size - 16, base, number);
 }
 
-Status run_choose_directory(char *directory, size_t size, const Config *config,
-                            const RunRequest *request) {
+ResumeKind run_resume_kind(const RunRequest *request) {
+    if (strcmp(request->resume, "auto") == 0) return RESUME_AUTO;
+    return strcmp(request->resume, "never") == 0 ? RESUME_NEVER : RESUME_CHECKPOINT;
+}
+
+static Status name_directory(char *directory, size_t size, const Config *config,
+                             const RunRequest *request) {
     if (request->directory == NULL)
         default_directory(directory, size, config);
     else if ((size_t)snprintf(directory, size, "%s", request->directory) >= size)
         return status_fail(STATUS_USAGE, "--out: the path is longer than %zu characters", size - 1);
     size_t length = strlen(directory);
     while (length > 1 && directory[length - 1] == '/') directory[--length] = '\0';
-    if (strcmp(request->resume, "never") == 0) step_beside(directory, size);
+    return STATUS_OK;
+}
 
-    char checkpoints[PATH_MAX];
-    snprintf(checkpoints, sizeof checkpoints, "%s/checkpoints", directory);
-    return safefile_make_folder(checkpoints, STATUS_FAILED);
+static void name_checkpoints(Run *run) {
+    snprintf(run->checkpoints, sizeof run->checkpoints, "%s/checkpoints", run->directory);
+}
+
+Status run_choose_directory(Run *run, const RunRequest *request, const Progress *from) {
+    size_t size = sizeof run->directory;
+    Status status = name_directory(run->directory, size, run->config, request);
+    if (status != STATUS_OK) return status;
+    name_checkpoints(run);
+    if (run_resume_kind(request) == RESUME_NEVER ||
+        (from != NULL && checkpoint_has_later(run->checkpoints, from->step))) {
+        step_beside(run->directory, size);
+        name_checkpoints(run);
+    }
+    return safefile_make_folder(run->checkpoints, STATUS_FAILED);
 }
 
 void run_point_latest(const char *directory) {

@@ -32,17 +32,23 @@ typedef struct Run {
     double drawn;          /* when the progress line was last drawn */
 } Run;
 
-/* Rank 0: where the run is to live. Writes the directory and makes it; `resume` as in RunRequest.
- */
-Status run_choose_directory(char *directory, size_t size, const Config *config,
-                            const RunRequest *request);
+/* How a run is to begin: what RunRequest.resume says. */
+typedef enum ResumeKind { RESUME_AUTO, RESUME_NEVER, RESUME_CHECKPOINT } ResumeKind;
+ResumeKind run_resume_kind(const RunRequest *request);
+
+/* Rank 0: sets run->directory and run->checkpoints and makes both. `from`, unless NULL, is the
+ * progress of a checkpoint named by the user: a directory that holds later ones is not written
+ * into, since they would be overwritten or taken for newer. */
+Status run_choose_directory(Run *run, const RunRequest *request, const Progress *from);
 
 /* Rank 0: makes runs/latest point at a directory of runs/; does nothing for others. */
 void run_point_latest(const char *directory);
 
-/* Rank 0: reads the checkpoint that the request names, if any. *found says whether there is one. */
-Status run_find_checkpoint(Checkpoint *checkpoint, bool *found, const Run *run,
-                           const RunRequest *request);
+/* Rank 0: reads the newest checkpoint of the run's directory, if there is any (*found), or the one
+ * that the user named; refuses one whose configuration gives another answer. path (PATH_MAX)
+ * receives its path. */
+Status run_find_newest(Checkpoint *checkpoint, bool *found, char *path, const Run *run);
+Status run_find_named(Checkpoint *checkpoint, const Run *run, const char *path);
 
 /* Whether no training is left: the last epoch is done, or early stopping has struck. */
 bool run_is_done(const Config *config, const Progress *progress);

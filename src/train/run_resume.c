@@ -10,26 +10,16 @@ bool run_is_done(const Config *config, const Progress *progress) {
            (patience > 0 && progress->stale_epochs >= (uint64_t)patience);
 }
 
-Status run_find_checkpoint(Checkpoint *checkpoint, bool *found, const Run *run,
-                           const RunRequest *request) {
-    char path[PATH_MAX] = "";
-    *found = false;
-    if (strcmp(request->resume, "never") == 0) return STATUS_OK;
-    Status status = STATUS_OK;
-    if (strcmp(request->resume, "auto") == 0) {
-        TRY(checkpoint_read_newest(checkpoint, found, path, run->checkpoints));
-    } else {
-        snprintf(path, sizeof path, "%s", request->resume);
-        TRY(checkpoint_read(checkpoint, path));
-        *found = true;
-    }
-    if (!*found) return STATUS_OK;
-    TRY(config_compare(&checkpoint->config, run->config, path));
-    log_line("resuming from %s: epoch %llu, step %llu", path,
-             (unsigned long long)checkpoint->progress.epoch + 1,
-             (unsigned long long)checkpoint->progress.step);
-cleanup:
-    return status;
+Status run_find_newest(Checkpoint *checkpoint, bool *found, char *path, const Run *run) {
+    Status status = checkpoint_read_newest(checkpoint, found, path, run->checkpoints);
+    if (status != STATUS_OK || !*found) return status;
+    return config_compare(&checkpoint->config, run->config, path);
+}
+
+Status run_find_named(Checkpoint *checkpoint, const Run *run, const char *path) {
+    Status status = checkpoint_read(checkpoint, path);
+    if (status != STATUS_OK) return status;
+    return config_compare(&checkpoint->config, run->config, path);
 }
 
 /* Rank 0: the data must be the rows that the run began with, since their numbers name random

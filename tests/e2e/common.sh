@@ -6,7 +6,11 @@ build=$(cd "$1" && pwd)
 source=$(cd "$2" && pwd)
 program=$build/mnist_dist
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+clean_up() {
+    pkill -KILL -f -- "--data $work/" || true # what a failed test left running
+    rm -rf "$work"
+}
+trap clean_up EXIT
 cd "$work"
 
 # What makes a run short and still has all that can go wrong: dropout, augmentation, a ragged last

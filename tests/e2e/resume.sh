@@ -36,6 +36,13 @@ train 3 "${quick[@]}" --out kept checkpoint.every_steps=5 >out.txt
 grep -q "$(basename "$newest")" out.txt || fail "the damaged file is not named"
 [ "$(digest_of out.txt)" = "$reference" ] || fail "other bits after a damaged checkpoint"
 
+# A named checkpoint of a directory that holds later ones is gone on from beside it.
+before=$(sha256sum whole/checkpoints/*)
+train 2 "${quick[@]}" --out whole --resume "${steps[0]}" >out.txt
+[ "$(digest_of out.txt)" = "$reference" ] || fail "other bits beside the directory"
+[ -f whole-2/checkpoints/best.h5 ] || fail "the new run is not beside the old one"
+[ "$before" = "$(sha256sum whole/checkpoints/*)" ] || fail "the old run's checkpoints were touched"
+
 # Keys that change the answer may not differ; the others may.
 expect_error 2 'training\.batch_size' \
     mpirun -np 1 -quiet "$program" train "${quick[@]}" --out again-0 training.batch_size=30

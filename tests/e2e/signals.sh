@@ -23,9 +23,9 @@ start() {
 
 # rank_process DIRECTORY NUMBER: the process of one of the run's ranks.
 rank_process() {
-    pgrep -f -- "mnist_dist train .*--out $1 " | while read -r process; do
+    pgrep -f -- "mnist_dist train .*--out $1\$" | while read -r process; do
         tr '\0' '\n' <"/proc/$process/environ" 2>/dev/null |
-            grep -qx "OMPI_COMM_WORLD_RANK=$2" && echo "$process"
+            grep -qx "OMPI_COMM_WORLD_RANK=$2" && echo "$process" || true
     done | head -n 1
 }
 
@@ -46,7 +46,7 @@ done
 
 # USR1 to mpirun is forwarded to all ranks.
 start 2 forwarded
-kill -USR1 "$(pgrep -f -- "^mpirun .*--out forwarded " | head -n 1)"
+kill -USR1 "$(pgrep -f -- '^mpirun .*--out forwarded$' | head -n 1)"
 rc=0
 wait "$job" || rc=$?
 [ "$rc" -eq 75 ] || { cat forwarded.txt; fail "USR1 to mpirun: exit code $rc, not 75"; }

@@ -1,6 +1,7 @@
 /* The distributed sum has the bits of the serial tree, for any number of ranks. */
 #include "ranks.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -211,22 +212,43 @@ static void gather_fills_all_and_collect_rank_0_only(void **state) {
     }
 }
 
-/* The bits of the norm of shard 0's gradient, 50,000 floats, as one rank finds them. */
-static const double NORM_OF_50000 = 0x1.84acefeb59016p+36;
+/* A hash of the bits of sixteen norms, as one rank finds them. */
+static const uint64_t NORMS_AT_ONE_RANK = 0xf97dcf2e2f209b92;
+
+static void fill_tame(float *vector, size_t length, uint32_t sample) {
+    RngStream stream = {.seed = 7, .purpose = RNG_DROPOUT, .sample = sample};
+    for (size_t i = 0; i < length; i++) {
+        uint32_t words[4];
+        rng_words(words, &stream, (uint32_t)i);
+        vector[i] = rng_uniform(words[0]) - 0.5f;
+    }
+}
+
+static long double plain_norm(const float *vector, size_t length) {
+    long double sum = 0;
+    for (size_t i = 0; i < length; i++) sum += (long double)vector[i] * vector[i];
+    return sqrtl(sum);
+}
 
 static void norm_is_right_and_the_same_at_any_number_of_ranks(void **state) {
     (void)state;
-    enum { LENGTH = 50000 };
+    enum { LENGTH = 50000, VECTORS = 16 };
     GradSync *sync = NULL;
+    uint64_t hash = 0;
+    float *vector = memory_zeroed(LENGTH, sizeof *vector);
+    assert_non_null(vector);
     assert_on_all_ranks(gradsync_new(&sync, comm, LENGTH, 8) == STATUS_OK);
-    float **vector = make_gradients(LENGTH, (Range){0, 1});
-    long double sum = 0;
-    for (size_t i = 0; i < LENGTH; i++) sum += (long double)vector[0][i] * vector[0][i];
-    double norm = gradsync_norm(sync, vector[0]);
-    assert_on_all_ranks(fabsl(norm / sqrtl(sum) - 1) < 1e-14L);
-    if (norm != NORM_OF_50000) print_message("norm: %a\n", norm);
-    assert_on_all_ranks(memcmp(&norm, &NORM_OF_50000, sizeof norm) == 0);
-    free_gradients(vector, 1);
+    for (uint32_t i = 0; i < VECTORS; i++) {
+        uint64_t bits;
+        fill_tame(vector, LENGTH, i);
+        double norm = gradsync_norm(sync, vector);
+        assert_on_all_ranks(fabsl(norm / plain_norm(vector, LENGTH) - 1) < 1e-14L);
+        memcpy(&bits, &norm, sizeof bits);
+        hash = hash * 0x100000001b3u + bits;
+    }
+    if (hash != NORMS_AT_ONE_RANK) print_message("hash: 0x%016" PRIx64 "\n", hash);
+    assert_on_all_ranks(hash == NORMS_AT_ONE_RANK);
+    free(vector);
     gradsync_destroy(sync);
 }
 

@@ -47,11 +47,14 @@ static inline int leave_folder(void **state) {
 /* A growing run of bytes. */
 typedef struct Bytes {
     uint8_t *data;
-    size_t count;
+    size_t count, capacity;
 } Bytes;
 
 static inline void bytes_add(Bytes *bytes, const void *data, size_t count) {
-    bytes->data = realloc(bytes->data, bytes->count + count + 1);
+    if (bytes->count + count >= bytes->capacity) {
+        bytes->capacity = 2 * bytes->capacity + count + 1;
+        bytes->data = realloc(bytes->data, bytes->capacity);
+    }
     memcpy(bytes->data + bytes->count, data, count);
     bytes->count += count;
 }

@@ -21,6 +21,10 @@ typedef struct Record {
     pthread_t id_of[MOST_TASKS];
 } Record;
 
+static void nap(long milliseconds) {
+    nanosleep(&(struct timespec){.tv_nsec = milliseconds * 1000000}, NULL);
+}
+
 static void record_task(void *context, size_t i, size_t thread) {
     Record *record = context;
     record->runs[i]++;
@@ -51,11 +55,16 @@ static void each_task_runs_once(void **state) {
     }
 }
 
+static void record_slowly(void *context, size_t i, size_t thread) {
+    nap(1);
+    record_task(context, i, thread);
+}
+
 static void a_thread_number_belongs_to_one_thread(void **state) {
     (void)state;
     Pool *pool = new_pool(4);
     Record record = {0};
-    pool_run(pool, MOST_TASKS, record_task, &record);
+    pool_run(pool, MOST_TASKS, record_slowly, &record);
     for (size_t i = 0; i < MOST_TASKS; i++) {
         for (size_t j = 0; j < i; j++) {
             bool same_number = record.thread_of[i] == record.thread_of[j];
@@ -85,19 +94,39 @@ typedef struct Meeting {
 /* Waits, ten seconds at most, for three tasks to be under way at once. */
 static void meet(void *context, size_t i, size_t thread) {
     Meeting *meeting = context;
-    const struct timespec nap = {.tv_nsec = 1000000};
     (void)i, (void)thread;
     atomic_fetch_add(&meeting->present, 1);
-    for (int n = 0; n < 10000 && atomic_load(&meeting->present) < 3; n++) nanosleep(&nap, NULL);
+    for (int n = 0; n < 10000 && atomic_load(&meeting->present) < 3; n++) nap(1);
     if (atomic_load(&meeting->present) >= 3) atomic_store(&meeting->all_met, true);
 }
 
 static void tasks_run_at_the_same_time(void **state) {
     (void)state;
     Pool *pool = new_pool(3);
-    Meeting meeting = {0};
-    pool_run(pool, 3, meet, &meeting);
-    assert_true(atomic_load(&meeting.all_met));
+    for (int run = 0; run < 2; run++) {
+        Meeting meeting = {0};
+        nap(20); /* so that the threads are asleep */
+        pool_run(pool, 3, meet, &meeting);
+        assert_true(atomic_load(&meeting.all_met));
+    }
+    pool_destroy(pool);
+}
+
+static void count_late(void *context, size_t i, size_t thread) {
+    atomic_int *finished = context;
+    (void)i;
+    nap(thread == 0 ? 1 : 50);
+    atomic_fetch_add(finished, 1);
+}
+
+static void run_returns_when_all_tasks_are_finished(void **state) {
+    (void)state;
+    Pool *pool = new_pool(4);
+    for (int run = 0; run < 3; run++) {
+        atomic_int finished = 0;
+        pool_run(pool, 8, count_late, &finished);
+        assert_int_equal(atomic_load(&finished), 8);
+    }
     pool_destroy(pool);
 }
 
@@ -124,10 +153,9 @@ static void signals_are_left_to_the_caller(void **state) {
 static void idle_pool_uses_no_time(void **state) {
     (void)state;
     Pool *pool = new_pool(4);
-    const struct timespec nap = {.tv_nsec = 200000000};
     struct timespec before, after;
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
-    nanosleep(&nap, NULL);
+    nap(200);
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
     double used =
         (double)(after.tv_sec - before.tv_sec) + (double)(after.tv_nsec - before.tv_nsec) * 1e-9;
@@ -147,6 +175,7 @@ int main(void) {
         cmocka_unit_test(a_thread_number_belongs_to_one_thread),
         cmocka_unit_test(pool_of_one_runs_on_the_caller_in_order),
         cmocka_unit_test(tasks_run_at_the_same_time),
+        cmocka_unit_test(run_returns_when_all_tasks_are_finished),
         cmocka_unit_test(signals_are_left_to_the_caller),
         cmocka_unit_test(idle_pool_uses_no_time),
         cmocka_unit_test(destroying_nothing_is_fine),

@@ -137,7 +137,7 @@ static unsigned order_number(const RngStream *stream) {
 }
 
 /* 12,000 orders: 100 of each, give or take 10 by chance and 8 by design, since a Feistel network
- * is an even permutation of its domain and so gives a subset's even orders 54 % of the time. */
+ * is an even permutation of its domain and so gives a subset's odd orders 54 % of the time. */
 static void all_orders_of_five_are_about_as_likely(void **state) {
     (void)state;
     unsigned counts[120] = {0};

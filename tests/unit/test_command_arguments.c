@@ -240,7 +240,7 @@ static void test_words_that_are_too_many_or_too_few(void **state) {
     expect_refused("import a", "command line: -o FILE is missing; the form is: mnist_dist import "
                                "TRAIN [TEST] -o digits.h5");
     expect_refused("import a -o b x=3",
-                   "command line: no configuration key goes with this command: x=3; the form is: "
+                   "command line: it takes no configuration key: x=3; the form is: "
                    "mnist_dist import TRAIN [TEST] -o digits.h5");
     expect_refused("bench gem", "command line: did you mean gemm, not gem; the form is: mnist_dist "
                                 "bench [gemm|step] [--json]");

@@ -30,7 +30,8 @@ Status h5file_create(H5File **out, const char *path, size_t user_block, Status b
 Status h5file_open(H5File **out, const char *path, Status blame);
 
 /* Opens the bytes of a file that the caller has read and verified, so that libhdf5 parses these and
- * no others. They are copied; `name` stands for the file in messages. */
+ * no others. They are not copied: they stay as they are until the file is closed. `name` stands for
+ * the file in messages. */
 Status h5file_open_bytes(H5File **out, const void *bytes, size_t count, const char *name,
                          Status blame);
 

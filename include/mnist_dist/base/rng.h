@@ -34,8 +34,8 @@ float rng_uniform(uint32_t word);
 
 /* The image of `index` under a random permutation of 0 .. count - 1 that the stream names; count
  * may be 1 to 2^62. The stream's channel is not used. Constant memory, constant expected time: an
- * 8-round Feistel network over the next power of four, walked until it lands inside (Black and Rogaway, "Ciphers with arbitrary
- * finite domains", CT-RSA 2002). */
+ * 12-round Feistel network over the next power of four, walked until it lands inside (Black and
+ * Rogaway, "Ciphers with arbitrary finite domains", CT-RSA 2002). */
 uint64_t rng_permute(uint64_t index, uint64_t count, const RngStream *stream);
 
 /* The index whose image under rng_permute is `image`. */

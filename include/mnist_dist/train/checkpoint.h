@@ -52,6 +52,9 @@ void checkpoint_step_path(char *path, const char *folder, uint64_t step);
  * STATUS_CHECKPOINT if it has some and none is whole. path (PATH_MAX) receives the file's path. */
 Status checkpoint_read_newest(Checkpoint *checkpoint, bool *found, char *path, const char *folder);
 
+/* Whether the folder holds a step file of a later step than this. */
+bool checkpoint_has_later(const char *folder, uint64_t step);
+
 /* Removes all but the newest `keep` step files, and temporary files that a killed writer left. Not
  * to be called while this process writes a checkpoint there. */
 void checkpoint_prune(const char *folder, size_t keep);
