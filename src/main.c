@@ -18,11 +18,18 @@ static bool has_launcher(void) {
     return false;
 }
 
+/* Prints a text that ends with its own line end, and frees it. */
+static void print_text(char *text) {
+    size_t length = strlen(text);
+    if (length > 0 && text[length - 1] == '\n') text[length - 1] = '\0';
+    log_line("%s", text);
+    free(text);
+}
+
 static Status print_config(const Config *config) {
     char *text = NULL;
     Status status = config_write(&text, config);
-    if (status == STATUS_OK) log_line("%s", text);
-    free(text);
+    if (status == STATUS_OK) print_text(text);
     return status;
 }
 
@@ -33,15 +40,19 @@ static Status print_help(const Arguments *arguments) {
     if (out == NULL) return status_fail_errno(STATUS_FAILED, "help");
     arguments_help(out, arguments);
     fclose(out);
-    log_line("%s", text);
-    free(text);
+    print_text(text);
+    return STATUS_OK;
+}
+
+static Status print_version(void) {
+    log_line("mnist_dist %s", MNIST_DIST_VERSION);
     return STATUS_OK;
 }
 
 /* **Collective** if there are ranks. */
 static Status run_command(Comm *comm, const Arguments *arguments) {
     if (arguments->help) return print_help(arguments);
-    if (arguments->version) return log_line("mnist_dist %s", MNIST_DIST_VERSION), STATUS_OK;
+    if (arguments->version) return print_version();
     if (arguments->print_config) return print_config(&arguments->config);
     bool alone = !arguments->command->needs_ranks;
     Status status = STATUS_OK;

@@ -56,7 +56,10 @@ Status command_evaluate(Comm *comm, const Arguments *arguments) {
                         "%s: no rows were held out (data.folds is 0), and the test images, if any, "
                         "have no labels: there is nothing to evaluate on",
                         judge.config.data.path));
-    if (validation.count > 0) TRY(evaluate_images(&judge, "validation", &validation));
+    if (validation.count > 0) {
+        TRY(judge_check_hold_out(&judge));
+        TRY(evaluate_images(&judge, "validation", &validation));
+    }
     if (tests) TRY(evaluate_images(&judge, "test", &test));
 cleanup:
     judge_close(&judge);

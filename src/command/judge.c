@@ -55,6 +55,37 @@ cleanup:
     return status;
 }
 
+/* Which part of the rows a configuration holds out. */
+static int64_t held_out_fold(const Config *config) {
+    const DataOptions *data = &config->data;
+    if (data->folds == 0) return 0;
+    if (data->fold >= 0) return data->fold;
+    return config->training.seed % data->folds;
+}
+
+static bool same_hold_out(const Config *a, const Config *b) {
+    return a->data.limit == b->data.limit && a->data.folds == b->data.folds &&
+           held_out_fold(a) == held_out_fold(b);
+}
+
+Status judge_check_hold_out(const Judge *judge) {
+    const Arguments *arguments = judge->arguments;
+    Status status = STATUS_OK;
+    for (size_t i = 1; i < arguments->file_count; i++) {
+        Config config;
+        Member member = {0};
+        status = member_read(&member, &config, judge->comm, arguments->files[i]);
+        member_free(&member);
+        if (status != STATUS_OK) return status;
+        if (!same_hold_out(&judge->config, &config))
+            return status_fail(STATUS_DATA,
+                               "%s: held out other rows than %s, and so has trained on rows that "
+                               "would judge it; evaluate it by itself",
+                               arguments->files[i], arguments->files[0]);
+    }
+    return status;
+}
+
 void judge_close(Judge *judge) {
     workload_destroy(&judge->workload);
     pool_destroy(judge->pool);

@@ -22,5 +22,9 @@ typedef struct Judge {
 Status judge_open(Judge *judge, Comm *comm, const Arguments *arguments);
 void judge_close(Judge *judge);
 
+/* **Collective.** STATUS_DATA if a checkpoint held out other rows than the first one did: it has
+ * trained on some of those that would judge it. */
+Status judge_check_hold_out(const Judge *judge);
+
 /* **Collective.** Fills probabilities with the mean over all checkpoints of the arguments. */
 Status judge_run(Judge *judge, const EvaluationImages *images);

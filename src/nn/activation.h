@@ -26,5 +26,4 @@ void activation_forward(Activation activation, float *y, const float *bias, size
 void activation_backward(Activation activation, float *dy, const float *y, size_t count);
 
 /* dbias (c) = the sums of dy (samples, rows, c) over rows, then over samples, in order. */
-void activation_bias_gradient(float *dbias, const float *dy, size_t samples, size_t rows,
-                              size_t c);
+void activation_bias_gradient(float *dbias, const float *dy, size_t samples, size_t rows, size_t c);

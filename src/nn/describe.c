@@ -106,8 +106,10 @@ void layer_write_weights_config(FILE *out, const Layer *layer) {
 }
 
 static void write_layer_config(FILE *out, const Layer *layer) {
-    fprintf(out, ",{\"class_name\":\"%s\",\"config\":{\"name\":\"%s\",\"trainable\":true,"
-            "\"dtype\":\"float32\"", layer->kind->class_name, layer->name);
+    fprintf(out,
+            ",{\"class_name\":\"%s\",\"config\":{\"name\":\"%s\",\"trainable\":true,"
+            "\"dtype\":\"float32\"",
+            layer->kind->class_name, layer->name);
     layer->kind->write_config(out, layer);
     fputs("}}", out);
 }

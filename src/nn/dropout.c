@@ -1,7 +1,7 @@
 /* Inverted dropout. The mask is a pure function of seed, layer, step and sample: element e of a
  * sample takes the 16-bit lane e % 8 of the e / 8-th draw (lane j is in word j / 2, low half
- * first) and is dropped if the lane is below rate * 65536; what is kept is scaled by 1 / (1 - rate).
- * Forward leaves the mask for backward, one bit an element: drawing it again would cost more
+ * first) and is dropped if the lane is below rate * 65536; what is kept is scaled by 1 / (1 -
+ * rate). Forward leaves the mask for backward, one bit an element: drawing it again would cost more
  * than reading it. */
 #include <math.h>
 #include <string.h>

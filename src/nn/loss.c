@@ -38,8 +38,7 @@ static double row_loss(const float row[K], const float targets[K]) {
     double exponentials[K], max = (double)row[argmax(row)];
     double log_sum = log(exponentiate(exponentials, row, max));
     double loss = 0.0;
-    for (size_t k = 0; k < K; k++)
-        loss += (double)targets[k] * (log_sum - ((double)row[k] - max));
+    for (size_t k = 0; k < K; k++) loss += (double)targets[k] * (log_sum - ((double)row[k] - max));
     return loss;
 }
 

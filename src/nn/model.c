@@ -90,7 +90,8 @@ static const float *output_of(const Model *model, const Scratch *scratch, size_t
                               const ModelPass *pass) {
     while (index != LAYER_IMAGES && model->layers[index].kind->alias)
         index = model->layers[index].input;
-    return index == LAYER_IMAGES ? pass->images : floats_at(scratch, scratch->regions[index].output);
+    return index == LAYER_IMAGES ? pass->images
+                                 : floats_at(scratch, scratch->regions[index].output);
 }
 
 /* All that one layer may touch; gradients too if dparams is not NULL. */

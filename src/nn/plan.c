@@ -45,8 +45,10 @@ Status layer_add_tensor(Layer *layer, const Words *words, const char *name, int 
     double count = 1.0;
     for (int i = 0; i < rank; i++) count *= (double)dims[i];
     if (count + (double)tensor->offset > MAX_PARAMETERS)
-        return words_fail(words, "%.0f parameters are more than a model may have (2^31 - 1); make "
-                          "this layer or the one before it smaller", count + (double)tensor->offset);
+        return words_fail(words,
+                          "%.0f parameters are more than a model may have (2^31 - 1); make "
+                          "this layer or the one before it smaller",
+                          count + (double)tensor->offset);
     for (int i = 0; i < rank; i++) tensor->count *= tensor->dims[i] = dims[i];
     layer->parameter_count += tensor->count;
     return STATUS_OK;
@@ -54,14 +56,18 @@ Status layer_add_tensor(Layer *layer, const Words *words, const char *name, int 
 
 Status layer_needs_image(const Layer *layer, const Words *words) {
     if (!layer->in.flat) return STATUS_OK;
-    return words_fail(words, "%s needs an image, and its input is %zu numbers in a row; put it "
-                      "before flatten", layer->kind->word, layer->in.c);
+    return words_fail(words,
+                      "%s needs an image, and its input is %zu numbers in a row; put it "
+                      "before flatten",
+                      layer->kind->word, layer->in.c);
 }
 
 Status layer_needs_flat(const Layer *layer, const Words *words) {
     if (layer->in.flat) return STATUS_OK;
-    return words_fail(words, "%s needs its input in a row, and that is (%zu, %zu, %zu); add "
-                      "flatten before it", layer->kind->word, layer->in.h, layer->in.w, layer->in.c);
+    return words_fail(words,
+                      "%s needs its input in a row, and that is (%zu, %zu, %zu); add "
+                      "flatten before it",
+                      layer->kind->word, layer->in.h, layer->in.w, layer->in.c);
 }
 
 Status layer_read_options(Layer *layer, Words *words, const char *const known[], size_t count) {
@@ -71,8 +77,11 @@ Status layer_read_options(Layer *layer, Words *words, const char *const known[],
         Status status = words_choose(&choice, words, "unknown word", known, count);
         if (status != STATUS_OK) return status;
         bool again = seen[choice] || (choice < ACTIVATION_COUNT && active);
-        if (again) return words_fail(words, "\"%s\" is said twice, or against another word; remove "
-                                     "one of them", known[choice]);
+        if (again)
+            return words_fail(words,
+                              "\"%s\" is said twice, or against another word; remove "
+                              "one of them",
+                              known[choice]);
         seen[choice] = true;
         active = active || choice < ACTIVATION_COUNT;
         if (choice < ACTIVATION_COUNT) layer->activation = (Activation)choice;

@@ -31,7 +31,8 @@ static Status copy_trimmed(Words *words, const char *text, size_t length) {
     size_t kept = fits ? length : 40;
     for (size_t i = 0; i < kept; i++) words->text[i] = is_blank(text[i]) ? ' ' : text[i];
     words->text[kept] = '\0';
-    if (!fits) return words_fail(words, "and so on: a layer has at most %d characters", WORDS_TEXT - 1);
+    if (!fits)
+        return words_fail(words, "and so on: a layer has at most %d characters", WORDS_TEXT - 1);
     if (length == 0) return words_fail(words, "no layer between the commas; remove a comma");
     return STATUS_OK;
 }
@@ -134,6 +135,7 @@ Status words_rate(double *rate, Words *words, const char *what) {
 
 Status words_end(const Words *words) {
     if (!words_left(words)) return STATUS_OK;
-    return words_fail(words, "\"%s\" is one word too many; expected a comma or the end, as in \"%s\"",
+    return words_fail(words,
+                      "\"%s\" is one word too many; expected a comma or the end, as in \"%s\"",
                       words->words[words->next], words->example);
 }

@@ -88,7 +88,9 @@ static void evaluate_block(void *context, size_t i, size_t thread) {
     size_t left = images->count - first;
     size_t count = left < EVALUATION_BLOCK ? left : EVALUATION_BLOCK;
 
-    batch_fill_rows(&own->batch, images->images, images->labels, images->rows, first, count);
+    const uint32_t *rows = images->rows != NULL ? images->rows + first : NULL;
+
+    batch_fill_rows(&own->batch, images->images, images->labels, rows, first, count);
     ModelPass pass = {.count = count, .images = own->batch.images};
     const float *logits = model_forward(evaluator->model, run->params, own->scratch, &pass);
     run->tallies[block] = loss_cross_entropy(logits, own->batch.targets, own->batch.labels, count);

@@ -28,15 +28,26 @@ train 1 "${quick[@]}" --resume never >/dev/null
 train 2 "${quick[@]}" training.epochs=4 >more.txt
 grep -c '^epoch ' more.txt | grep -qx 1 || fail "four epochs after three are not one more"
 
+# The confusion matrix counts the same rows as the accuracy, and the epoch that was the best.
+hits=$(sed -n 's/^validation with best.h5: accuracy [0-9.]* % (\([0-9]*\) of 60).*/\1/p' out.txt)
+diagonal=$(awk '/^  label/ { n += $(4 + $2) } END { print n }' out.txt)
+[ "$hits" = "$diagonal" ] || fail "the confusion matrix has $diagonal hits, the accuracy $hits"
+grep -q "best validation accuracy $(awk -v h="$hits" 'BEGIN { printf "%.2f", h / 0.6 }') %" out.txt ||
+    fail "the best epoch is not the one of best.h5"
+
 # Evaluate and predict, alone and as an average.
 best=runs/smoke/checkpoints/best.h5
 "$program" predict "$best" --data digits.h5 -o one.csv >/dev/null
-cmp one.csv runs/smoke-2/submission.csv || fail "predict differs from the training's own"
+cmp one.csv runs/smoke/submission.csv || fail "predict differs from the training's own"
 "$program" predict "$best" runs/smoke-2/checkpoints/best.h5 --data digits.h5 -o two.csv >/dev/null
 [ "$(wc -l <two.csv)" -eq 51 ] || fail "the average of two predicts not 50 rows"
 mpirun -np 3 "$program" evaluate "$best" --data digits.h5 | tee evaluate.txt | grep -q recall ||
     fail "evaluate shows no recall"
 "$program" evaluate "$best" --data digits.h5 | cmp - evaluate.txt || fail "ranks change evaluate"
+
+train 1 "${quick[@]}" --out seed-1 training.seed=1 >/dev/null
+expect_error 3 'held out other rows' \
+    "$program" evaluate "$best" seed-1/checkpoints/best.h5 --data digits.h5
 
 # A train without any option, from a folder with data/digits.h5, in which it finds everything.
 mkdir data && cp digits.h5 data/

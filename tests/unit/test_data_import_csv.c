@@ -181,7 +181,7 @@ static void test_foreign_bytes_are_shown_harmlessly(void **state) {
     (void)state;
     expect_field_refused(2, 2, "\x1b[31mred\xff and much longer than a number is",
                          "train.csv:2: column 2 (\"pixel0\"): \"\\x1b[31mred\\xff and much longer "
-                         "than a n...\" is no integer from 0 to 255");
+                         "than a...\" is no integer from 0 to 255");
 }
 
 static void test_wrong_column_counts_are_refused(void **state) {

@@ -29,9 +29,10 @@ static void test_counts(void **state) {
 
 static void test_names_count_up_by_kind(void **state) {
     (void)state;
-    static const char *const names[] = {
-        "conv2d",    "conv2d_1", "max_pooling2d", "dropout",   "conv2d_2", "conv2d_3",  "max_pooling2d_1",
-        "dropout_1", "flatten",  "dense",         "dropout_2", "dense_1",  "dropout_3", "dense_2"};
+    static const char *const names[] = {"conv2d",    "conv2d_1", "max_pooling2d",   "dropout",
+                                        "conv2d_2",  "conv2d_3", "max_pooling2d_1", "dropout_1",
+                                        "flatten",   "dense",    "dropout_2",       "dense_1",
+                                        "dropout_3", "dense_2"};
     Model *model = baseline_model();
     for (size_t i = 0; i < 14; i++) assert_string_equal(model_layer_name(model, i), names[i]);
     model_destroy(model);
@@ -72,20 +73,20 @@ static void test_summary(void **state) {
     assert_int_equal(model_new(&model, &options), STATUS_OK);
     char *text = NULL;
     assert_int_equal(model_summary(&text, model), STATUS_OK);
-    assert_string_equal(
-        text, "Model: \"sequential\"\n"
-              "______________________________________________________________________\n"
-              " Layer (type)                     Output Shape             Param #\n"
-              "======================================================================\n"
-              " conv2d (Conv2D)                  (None, 28, 28, 4)        40\n"
-              " max_pooling2d (MaxPooling2D)     (None, 14, 14, 4)        0\n"
-              " flatten (Flatten)                (None, 784)              0\n"
-              " dense (Dense)                    (None, 10)               7,850\n"
-              "======================================================================\n"
-              "Total params: 7,890 (30.82 KB)\n"
-              "Trainable params: 7,890 (30.82 KB)\n"
-              "Non-trainable params: 0 (0.00 B)\n"
-              "______________________________________________________________________\n");
+    assert_string_equal(text,
+                        "Model: \"sequential\"\n"
+                        "______________________________________________________________________\n"
+                        " Layer (type)                     Output Shape             Param #\n"
+                        "======================================================================\n"
+                        " conv2d (Conv2D)                  (None, 28, 28, 4)        40\n"
+                        " max_pooling2d (MaxPooling2D)     (None, 14, 14, 4)        0\n"
+                        " flatten (Flatten)                (None, 784)              0\n"
+                        " dense (Dense)                    (None, 10)               7,850\n"
+                        "======================================================================\n"
+                        "Total params: 7,890 (30.82 KB)\n"
+                        "Trainable params: 7,890 (30.82 KB)\n"
+                        "Non-trainable params: 0 (0.00 B)\n"
+                        "______________________________________________________________________\n");
     free(text);
     model_destroy(model);
 }
@@ -104,7 +105,8 @@ static void test_keras_config(void **state) {
         "\"dtype\":\"float32\",\"sparse\":false,\"ragged\":false,\"name\":\"input_1\"}},"
         "{\"class_name\":\"Dropout\",\"config\":{\"name\":\"dropout\",\"trainable\":true,"
         "\"dtype\":\"float32\",\"rate\":0.25,\"noise_shape\":null,\"seed\":null}},"
-        "{\"class_name\":\"MaxPooling2D\",\"config\":{\"name\":\"max_pooling2d\",\"trainable\":true,"
+        "{\"class_name\":\"MaxPooling2D\",\"config\":{\"name\":\"max_pooling2d\",\"trainable\":"
+        "true,"
         "\"dtype\":\"float32\",\"pool_size\":[3,2],\"padding\":\"valid\",\"strides\":[3,2],"
         "\"data_format\":\"channels_last\"}},"
         "{\"class_name\":\"Flatten\",\"config\":{\"name\":\"flatten\",\"trainable\":true,"

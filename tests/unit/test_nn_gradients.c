@@ -1,8 +1,8 @@
 /* Every layer's gradients against finite differences of the loss. The network counts in single
  * precision and its loss in double, so a central difference with step h is off by about 1e-7 / h
  * from rounding and by h^2 from curvature. Nets with relu or maxpool have kinks: there the
- * step is smaller and the tolerance wider. The input's gradient of a layer is checked by the weights of
- * the layer before it. */
+ * step is smaller and the tolerance wider. The input's gradient of a layer is checked by the
+ * weights of the layer before it. */
 #include <math.h>
 
 #include "nn_net.h"
@@ -88,8 +88,10 @@ static void test_conv_larger_than_its_image(void **state) {
 
 static void test_conv_relu(void **state) {
     (void)state;
-    run((Check){
-        "conv 3x3 3 relu, conv 3x3 2 relu, flatten, dense 10 softmax", {5, 4, 2, false}, 2, KINKED});
+    run((Check){"conv 3x3 3 relu, conv 3x3 2 relu, flatten, dense 10 softmax",
+                {5, 4, 2, false},
+                2,
+                KINKED});
 }
 
 static void test_maxpool(void **state) {
@@ -99,7 +101,8 @@ static void test_maxpool(void **state) {
 
 static void test_maxpool_that_leaves_pixels_over(void **state) {
     (void)state;
-    run((Check){"conv 3x3 18, maxpool 2x3, flatten, dense 10 softmax", {5, 7, 1, false}, 2, KINKED});
+    run((Check){
+        "conv 3x3 18, maxpool 2x3, flatten, dense 10 softmax", {5, 7, 1, false}, 2, KINKED});
 }
 
 static void test_dropout(void **state) {

@@ -51,9 +51,15 @@ static void bench_start(Bench *bench, const char *text, Shape in) {
 }
 
 static LayerCall bench_call(Bench *bench) {
-    return (LayerCall){.layer = &bench->layer,     .pass = &bench->pass, .params = bench->params,
-                       .dparams = bench->dparams,  .x = bench->x,        .dx = bench->dx,
-                       .y = bench->y,              .dy = bench->dy,      .kept = bench->kept,
+    return (LayerCall){.layer = &bench->layer,
+                       .pass = &bench->pass,
+                       .params = bench->params,
+                       .dparams = bench->dparams,
+                       .x = bench->x,
+                       .dx = bench->dx,
+                       .y = bench->y,
+                       .dy = bench->dy,
+                       .kept = bench->kept,
                        .workspace = bench->workspace};
 }
 

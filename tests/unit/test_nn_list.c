@@ -57,8 +57,9 @@ static void test_missing_and_bad_numbers(void **state) {
     expect_failure("conv 5x5 relu", "model.layers: layer 1 \"conv 5x5 relu\": filters is \"relu\": "
                                     "expected a whole number from 1 to 1000000, as in \"conv 5x5 "
                                     "32 same relu\"");
-    expect_failure("conv 0x5 3", "model.layers: layer 1 \"conv 0x5 3\": kernel is \"0x5\": expected "
-                                 "height x width, as in \"conv 5x5 32 same relu\"");
+    expect_failure("conv 0x5 3",
+                   "model.layers: layer 1 \"conv 0x5 3\": kernel is \"0x5\": expected "
+                   "height x width, as in \"conv 5x5 32 same relu\"");
     expect_failure("flatten, dense -3", "model.layers: layer 2 \"dense -3\": units is \"-3\": "
                                         "expected a whole number from 1 to 1000000, as in \"dense "
                                         "256 relu\"");
@@ -89,18 +90,21 @@ static void test_dropout_rate_is_from_0_to_below_1(void **state) {
 
 static void test_words_too_many_or_twice(void **state) {
     (void)state;
-    expect_failure("maxpool 2x2 same", "model.layers: layer 1 \"maxpool 2x2 same\": \"same\" is one "
-                                       "word too many; expected a comma or the end, as in "
-                                       "\"maxpool 2x2\"");
-    expect_failure("conv 1x1 1 relu relu", "model.layers: layer 1 \"conv 1x1 1 relu relu\": \"relu\" "
-                                           "is said twice, or against another word; remove one of "
-                                           "them");
+    expect_failure("maxpool 2x2 same",
+                   "model.layers: layer 1 \"maxpool 2x2 same\": \"same\" is one "
+                   "word too many; expected a comma or the end, as in "
+                   "\"maxpool 2x2\"");
+    expect_failure("conv 1x1 1 relu relu",
+                   "model.layers: layer 1 \"conv 1x1 1 relu relu\": \"relu\" "
+                   "is said twice, or against another word; remove one of "
+                   "them");
     expect_failure("conv 1x1 1 relu linear", "model.layers: layer 1 \"conv 1x1 1 relu linear\": "
                                              "\"linear\" is said twice, or against another word; "
                                              "remove one of them");
-    expect_failure("flatten a a a a a a a a a a a a a a a a",
-                   "model.layers: layer 1 \"flatten a a a a a a a a a a a a a a a a\": more than 16 "
-                   "words; is a comma missing?");
+    expect_failure(
+        "flatten a a a a a a a a a a a a a a a a",
+        "model.layers: layer 1 \"flatten a a a a a a a a a a a a a a a a\": more than 16 "
+        "words; is a comma missing?");
 }
 
 static void test_empty_places(void **state) {
@@ -117,49 +121,59 @@ static void test_a_long_layer_is_cut_in_the_error(void **state) {
     char list[400];
     memset(list, 'a', sizeof list - 1);
     list[sizeof list - 1] = '\0';
-    expect_failure(list, "model.layers: layer 1 \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\": and so "
-                         "on: a layer has at most 127 characters");
+    expect_failure(list,
+                   "model.layers: layer 1 \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\": and so "
+                   "on: a layer has at most 127 characters");
 }
 
 static void test_shapes_that_do_not_fit(void **state) {
     (void)state;
-    expect_failure("conv 3x3 4, dense 10 softmax",
-                   "model.layers: layer 2 \"dense 10 softmax\": dense needs its input in a row, and "
-                   "that is (28, 28, 4); add flatten before it");
-    expect_failure("flatten, conv 3x3 4",
-                   "model.layers: layer 2 \"conv 3x3 4\": conv needs an image, and its input is 784 "
-                   "numbers in a row; put it before flatten");
-    expect_failure("maxpool 20x2, maxpool 2x2, maxpool 2x2",
-                   "model.layers: layer 2 \"maxpool 2x2\": the window 2x2 is larger than its input, "
-                   "1x14");
+    expect_failure(
+        "conv 3x3 4, dense 10 softmax",
+        "model.layers: layer 2 \"dense 10 softmax\": dense needs its input in a row, and "
+        "that is (28, 28, 4); add flatten before it");
+    expect_failure(
+        "flatten, conv 3x3 4",
+        "model.layers: layer 2 \"conv 3x3 4\": conv needs an image, and its input is 784 "
+        "numbers in a row; put it before flatten");
+    expect_failure(
+        "maxpool 20x2, maxpool 2x2, maxpool 2x2",
+        "model.layers: layer 2 \"maxpool 2x2\": the window 2x2 is larger than its input, "
+        "1x14");
 }
 
 static void test_the_last_layer_is_ten_with_softmax(void **state) {
     (void)state;
-    const char *const bad[] = {"dense 9 softmax", "dense 10", "dense 10 relu", "conv 1x1 10 softmax"};
+    const char *const bad[] = {"dense 9 softmax", "dense 10", "dense 10 relu",
+                               "conv 1x1 10 softmax"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         char list[64], line[160];
         const char *before = bad[i][0] == 'd' ? "flatten" : "maxpool 2x2";
         snprintf(list, sizeof list, "%s, %s", before, bad[i]);
         snprintf(line, sizeof line,
-                 "model.layers: layer 2 \"%s\": the last layer must be \"dense 10 softmax\"", bad[i]);
+                 "model.layers: layer 2 \"%s\": the last layer must be \"dense 10 softmax\"",
+                 bad[i]);
         expect_failure(list, line);
     }
-    expect_failure("flatten, dense 10 softmax, dense 10 softmax",
-                   "model.layers: layer 2 \"dense 10 softmax\": softmax is for the last layer only; "
-                   "use relu, or linear");
+    expect_failure(
+        "flatten, dense 10 softmax, dense 10 softmax",
+        "model.layers: layer 2 \"dense 10 softmax\": softmax is for the last layer only; "
+        "use relu, or linear");
 }
 
 static void test_absurd_sizes(void **state) {
     (void)state;
-    expect_failure("flatten, dense 1000000, dense 1000000",
-                   "model.layers: layer 3 \"dense 1000000\": 1000785000000 parameters are more than "
-                   "a model may have (2^31 - 1); make this layer or the one before it smaller");
-    expect_failure("conv 255x255 1000000, conv 255x255 1000000",
-                   "model.layers: layer 1 \"conv 255x255 1000000\": 65025000000 parameters are more "
-                   "than a model may have (2^31 - 1); make this layer or the one before it smaller");
-    expect_failure("conv 256x1 1", "model.layers: layer 1 \"conv 256x1 1\": a kernel has at most 255 "
-                                   "x 255 taps");
+    expect_failure(
+        "flatten, dense 1000000, dense 1000000",
+        "model.layers: layer 3 \"dense 1000000\": 1000785000000 parameters are more than "
+        "a model may have (2^31 - 1); make this layer or the one before it smaller");
+    expect_failure(
+        "conv 255x255 1000000, conv 255x255 1000000",
+        "model.layers: layer 1 \"conv 255x255 1000000\": 65025000000 parameters are more "
+        "than a model may have (2^31 - 1); make this layer or the one before it smaller");
+    expect_failure("conv 256x1 1",
+                   "model.layers: layer 1 \"conv 256x1 1\": a kernel has at most 255 "
+                   "x 255 taps");
 }
 
 static void test_public_door(void **state) {

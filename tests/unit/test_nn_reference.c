@@ -76,8 +76,7 @@ static void test_gradients(void **state) {
     for (size_t t = 0; t < model_tensor_count(net.model); t++) {
         ModelTensor tensor = model_tensor(net.model, t);
         const double *theirs = expected + tensor.offset;
-        double difference =
-            largest_difference(net.gradients + tensor.offset, theirs, tensor.count);
+        double difference = largest_difference(net.gradients + tensor.offset, theirs, tensor.count);
         if (difference > 1e-5 * largest(theirs, tensor.count))
             fail_msg("%s %s differs by %g of %g", tensor.layer, tensor.name, difference,
                      largest(theirs, tensor.count));
