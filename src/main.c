@@ -90,6 +90,7 @@ int main(int argc, char *argv[]) {
     blas_start();
     if (status == STATUS_OK) status = run_command(comm, &arguments);
     speak_of(status);
+    log_close();
     arguments_destroy(&arguments);
     if (comm != NULL) comm_barrier(comm);
     comm_finish(comm);

@@ -90,7 +90,7 @@ cleanup:
 }
 
 /* The fingerprint of the counts and digests that were read. */
-static Status compute_fingerprint(char text[DIGEST_TEXT], const Reader *reader) {
+static Status compute_fingerprint(Digest *fingerprint, const Reader *reader) {
     const Part *parts[] = {&reader->train, &reader->test};
     Digester *digester = digester_new();
     if (digester == NULL) return STATUS_FAILED;
@@ -99,20 +99,23 @@ static Status compute_fingerprint(char text[DIGEST_TEXT], const Reader *reader) 
         digester_add(digester, parts[i]->digests, parts[i]->chunks * sizeof(uint64_t));
         layout_end_part(digester, parts[i]->rows, parts[i]->labelled);
     }
-    digest_text(text, digester_finish(digester));
+    *fingerprint = digester_finish(digester);
     return STATUS_OK;
 }
 
 static Status check_fingerprint(char text[DIGEST_TEXT], Reader *reader) {
     Status status = STATUS_OK;
-    char *stored = NULL;
-    TRY(h5file_get_text(&stored, reader->h5, "/", LAYOUT_FINGERPRINT));
-    TRY(compute_fingerprint(text, reader));
-    if (strcmp(stored, text) != 0)
-        status = status_fail(STATUS_DATA, "%s: damaged: its counts and digests do not match its "
-                             "fingerprint", reader->path);
+    const size_t dims[1] = {2};
+    uint64_t stored[2] = {0};
+    Digest digest;
+    TRY(h5file_read(reader->h5, LAYOUT_FINGERPRINT, H5_U64, 1, dims, stored));
+    TRY(compute_fingerprint(&digest, reader));
+    digest_text(text, digest);
+    if (stored[0] != digest.high || stored[1] != digest.low)
+        status = status_fail(STATUS_DATA,
+                             "%s: damaged: its counts and digests do not match its fingerprint",
+                             reader->path);
 cleanup:
-    free(stored);
     return status;
 }
 

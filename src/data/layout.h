@@ -15,8 +15,10 @@ enum {
     LAYOUT_NAME = 32
 };
 
-/* Root attribute with the fingerprint, so that damage to counts and digests is seen too. */
-#define LAYOUT_FINGERPRINT "fingerprint"
+/* The fingerprint (2) u64, high half first, so that damage to counts and digests is seen too. No
+ * text: variable-length texts lie in HDF5's global heap, which has no checksum, and on one wrong
+ * byte of which libhdf5 1.10.8 never comes back from reading. */
+#define LAYOUT_FINGERPRINT "/fingerprint"
 
 /* "/train/images" */
 static inline void layout_name(char name[LAYOUT_NAME], const char *part, const char *array) {

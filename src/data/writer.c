@@ -163,10 +163,11 @@ static Status read_back(const Writer *writer) {
 
 Status writer_commit(Writer *writer) {
     Status status = STATUS_OK;
-    char text[DIGEST_TEXT];
-    digest_text(text, digester_finish(writer->fingerprint));
+    const size_t dims[1] = {2};
+    Digest digest = digester_finish(writer->fingerprint);
+    const uint64_t halves[2] = {digest.high, digest.low};
     writer->fingerprint = NULL;
-    TRY(h5file_set_text(writer->h5, "/", LAYOUT_FINGERPRINT, text));
+    TRY(h5file_write(writer->h5, LAYOUT_FINGERPRINT, H5_U64, 1, dims, halves));
     H5File *h5 = writer->h5;
     writer->h5 = NULL;
     TRY(h5file_close(h5));

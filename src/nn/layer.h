@@ -68,7 +68,7 @@ typedef struct LayerCall {
     float *dx;           /* (n, in) */
     float *y;            /* (n, out) */
     const float *dy;     /* (n, out), taken through the activation: of the sums before it */
-    uint8_t *kept;       /* (n, layer->kept); NULL in scratch that never trains */
+    uint8_t *kept;       /* (n, layer->kept) */
     float *workspace;
 } LayerCall;
 

@@ -1,7 +1,7 @@
 /* Forward and backward through the layers, and the memory in which that happens.
  *
  * Each layer's output and gradient is a region of its own in one block of memory; `flatten` shares
- * its input's. Scratch that never trains has outputs only. */
+ * its input's. Scratch that never trains has no gradients. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,9 +40,8 @@ static void lay_out_layer(Scratch *scratch, const Layer *layer, size_t capacity)
         return;
     }
     regions->output = reserve(&scratch->bytes, numbers, sizeof(float));
-    if (!scratch->trains) return;
-    regions->gradient = reserve(&scratch->bytes, numbers, sizeof(float));
     regions->kept = reserve(&scratch->bytes, capacity * layer->kept, 1);
+    if (scratch->trains) regions->gradient = reserve(&scratch->bytes, numbers, sizeof(float));
 }
 
 static void lay_out(Scratch *scratch, const Model *model, size_t capacity) {
@@ -101,7 +100,7 @@ static LayerCall make_call(const Model *model, const Layer *layer, const float *
     LayerCall call = {.layer = layer, .pass = pass, .params = params + layer->offset};
     call.x = output_of(model, scratch, layer->input, pass);
     call.y = floats_at(scratch, regions->output);
-    call.kept = scratch->trains ? scratch->memory + regions->kept : NULL;
+    call.kept = scratch->memory + regions->kept;
     call.workspace = floats_at(scratch, scratch->workspace);
     if (dparams == NULL) return call;
     call.dparams = dparams + layer->offset;

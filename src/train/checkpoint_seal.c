@@ -88,7 +88,7 @@ cleanup:
 Status checkpoint_seal(const char *path) {
     Status status;
     int fd = -1;
-    size_t size;
+    size_t size = 0;
     Digest digest;
     TRY(open_regular(&fd, &size, O_RDWR | O_NOFOLLOW, path));
     TRY(digest_file(&digest, fd, size, path));

@@ -50,24 +50,38 @@ static Status write_tensor(H5File *file, const ModelTensor *tensor, const float 
     return h5file_write(file, name, H5_F32, tensor->rank, tensor->dims, params + tensor->offset);
 }
 
-/* A layer's group, its arrays, and the list of them, which is empty for most layers. */
+static size_t find_tensors(ModelTensor tensors[MAX_LAYER_TENSORS], const Model *model,
+                           const char *layer) {
+    size_t count = 0;
+    for (size_t i = 0; i < model_tensor_count(model) && count < MAX_LAYER_TENSORS; i++) {
+        tensors[count] = model_tensor(model, i);
+        if (strcmp(tensors[count].layer, layer) == 0) count++;
+    }
+    return count;
+}
+
+/* The names of a layer's arrays within its group; none for most layers. */
+static Status write_weight_names(H5File *file, const char *group, const ModelTensor tensors[],
+                                 size_t count) {
+    char texts[MAX_LAYER_TENSORS][CHECKPOINT_NAME];
+    const char *names[MAX_LAYER_TENSORS];
+    for (size_t i = 0; i < count; i++) {
+        snprintf(texts[i], sizeof texts[i], "%s/%s:0", tensors[i].layer, tensors[i].name);
+        names[i] = texts[i];
+    }
+    return h5file_set_texts(file, group, "weight_names", names, count);
+}
+
 static Status write_layer(H5File *file, const Model *model, const char *layer,
                           const float *params) {
-    char group[CHECKPOINT_NAME], texts[MAX_LAYER_TENSORS][CHECKPOINT_NAME];
-    const char *names[MAX_LAYER_TENSORS];
-    size_t count = 0;
+    char group[CHECKPOINT_NAME];
+    ModelTensor tensors[MAX_LAYER_TENSORS];
+    size_t count = find_tensors(tensors, model, layer);
     Status status;
     snprintf(group, sizeof group, "%s/%s", WEIGHTS, layer);
     TRY(h5file_make_group(file, group));
-    for (size_t i = 0; i < model_tensor_count(model) && count < MAX_LAYER_TENSORS; i++) {
-        ModelTensor tensor = model_tensor(model, i);
-        if (strcmp(tensor.layer, layer) != 0) continue;
-        snprintf(texts[count], sizeof texts[count], "%s/%s:0", layer, tensor.name);
-        names[count] = texts[count];
-        count++;
-        TRY(write_tensor(file, &tensor, params));
-    }
-    TRY(h5file_set_texts(file, group, "weight_names", names, count));
+    for (size_t i = 0; i < count; i++) TRY(write_tensor(file, &tensors[i], params));
+    TRY(write_weight_names(file, group, tensors, count));
 cleanup:
     return status;
 }

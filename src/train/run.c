@@ -205,7 +205,6 @@ static void close_run(Run *run) {
     workload_destroy(&run->workload);
     model_destroy(run->model);
     pool_destroy(run->pool);
-    log_close();
 }
 
 Status run_train(Comm *comm, const Config *config, const RunRequest *request) {

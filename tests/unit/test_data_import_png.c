@@ -156,7 +156,9 @@ static void test_blank_cell_is_refused(void **state) {
 static void test_black_on_white_is_refused(void **state) {
     (void)state;
     draw_dots();
-    for (size_t i = 0; i < sizeof sheet; i++) sheet[0][i] = (uint8_t)~sheet[0][i];
+    for (size_t y = 0; y < HEIGHT; y++) {
+        for (size_t x = 0; x < WIDTH; x++) sheet[y][x] = (uint8_t)(255 - sheet[y][x]);
+    }
     write_gray("sheet.png");
     expect_refusal("sheet.png", NULL,
                    "sheet.png: mostly white; ink must be white on black: invert the picture");

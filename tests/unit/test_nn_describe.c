@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "mnist_dist/base/rng.h"
 #include "mnist_dist/nn/blas.h"
 #include "nn_net.h"
 
@@ -169,6 +170,21 @@ static void test_initial_weights_are_glorots(void **state) {
     model_destroy(model);
 }
 
+/* The second tensor with random numbers is tensor 2: element e takes word e % 4 of draw e / 4. */
+static void test_initial_weights_are_as_documented(void **state) {
+    (void)state;
+    Net net = net_new("flatten, dense 3 relu, dense 10 softmax", (Shape){4, 4, 1, false}, 1);
+    model_initialize(net.model, net.params, 1);
+    RngStream stream = {1, RNG_INITIAL_WEIGHTS, 0, 0, 2};
+    for (uint32_t e = 0; e < 30; e++) {
+        uint32_t words[4];
+        rng_words(words, &stream, e / 4);
+        double expected = (2.0 * (double)rng_uniform(words[e % 4]) - 1.0) * sqrt(6.0 / 13.0);
+        assert_true(net.params[16 * 3 + 3 + e] == (float)expected);
+    }
+    net_destroy(&net);
+}
+
 static void test_initial_weights_are_a_function_of_the_seed(void **state) {
     (void)state;
     Net net = net_new("flatten, dense 10 softmax", (Shape){4, 4, 1, false}, 1);
@@ -213,6 +229,7 @@ int main(void) {
         cmocka_unit_test(test_keras_config),
         cmocka_unit_test(test_keras_config_parses),
         cmocka_unit_test(test_initial_weights_are_glorots),
+        cmocka_unit_test(test_initial_weights_are_as_documented),
         cmocka_unit_test(test_initial_weights_are_a_function_of_the_seed),
         cmocka_unit_test(test_evaluation_needs_less_memory),
         cmocka_unit_test(test_blas_names_itself),

@@ -110,7 +110,7 @@ static void tap_weights(const Bench *bench, size_t n, size_t x, size_t k, size_t
 
 static void expect_close(const float *ours, const double *sums, size_t count) {
     for (size_t i = 0; i < count; i++)
-        if (!(fabs((double)ours[i] - sums[i]) <= 1e-5 * (1.0 + fabs(sums[i]))))
+        if (!(fabs((double)ours[i] - sums[i]) <= 1e-4 * (1.0 + fabs(sums[i]))))
             fail_msg("[%zu]: %g instead of %g", i, (double)ours[i], sums[i]);
 }
 
@@ -226,15 +226,19 @@ static void test_dropout_mask_is_a_pure_function(void **state) {
     bench_end(&bench);
 }
 
+/* So many elements that lanes equal to the threshold are among them. */
 static void test_dropout_drops_its_share(void **state) {
     (void)state;
     Bench bench;
-    bench_start(&bench, "dropout 0.25", (Shape){100, 100, 5, false});
+    bench_start(&bench, "dropout 0.25", (Shape){100, 100, 10, false});
     LayerCall call = bench_call(&bench);
     bench.layer.kind->forward(&call);
     size_t dropped = 0;
-    for (size_t i = 0; i < SAMPLES * 50000; i++) dropped += bench.y[i] == 0.0F;
-    assert_in_range(dropped, 24500, 25500); /* standard deviation 137 */
+    for (size_t i = 0; i < SAMPLES * 100000; i++) {
+        assert_true((bench.y[i] == 0.0F) == is_dropped(&bench, i / 100000, i % 100000));
+        dropped += bench.y[i] == 0.0F;
+    }
+    assert_in_range(dropped, 49000, 51000); /* standard deviation 194 */
     bench_end(&bench);
 }
 

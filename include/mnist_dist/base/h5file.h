@@ -1,5 +1,5 @@
 /* HDF5, as much of it as this program needs: whole arrays, rows of arrays, text and number
- * attributes. The only file that includes hdf5.h is h5file.c.
+ * attributes. Only src/base/h5file*.[ch] include hdf5.h.
  *
  * HDF5 1.10 on a full disk reports success from H5Dwrite and fails in H5Dclose, and H5Fclose may
  * succeed after that; so every return is checked and the first failure stays with the file:

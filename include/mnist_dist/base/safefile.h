@@ -24,7 +24,8 @@ Status safefile_begin(SafeFile *file, const char *path, Status blame);
 /* Makes the temporary file durable and gives it the target's name. On failure it is removed. */
 Status safefile_commit(SafeFile *file, Status blame);
 
-/* Removes the temporary file, if one is under way. Harmless after a commit or on a zeroed struct. */
+/* Removes the temporary file, if one is under way. Harmless after a commit or on a zeroed struct.
+ */
 void safefile_abandon(SafeFile *file);
 
 /* Begin, write these bytes, commit. */
