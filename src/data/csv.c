@@ -77,10 +77,9 @@ static void describe_place(char place[COLUMN_TEXT], const Csv *csv, size_t colum
 static Status check_count(const Csv *csv, size_t columns, const char *line, const char *end) {
     size_t count = count_fields(line, (size_t)(end - line));
     if (count == columns) return STATUS_OK;
-    return status_fail(STATUS_DATA, "%s:%llu: %zu column%s where %zu are expected",
-                       source_path(csv->source),
-                       (unsigned long long)source_line_number(csv->source), count,
-                       count == 1 ? "" : "s", columns);
+    return status_fail(
+        STATUS_DATA, "%s:%llu: %zu column%s where %zu are expected", source_path(csv->source),
+        (unsigned long long)source_line_number(csv->source), count, count == 1 ? "" : "s", columns);
 }
 
 static Status wrong_field(const Csv *csv, size_t column, const Field *field, const char *expected) {

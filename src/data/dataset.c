@@ -7,7 +7,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "layout.h"
 #include "mnist_dist/base/h5file.h"
@@ -44,17 +43,6 @@ static Status add_remedy(Status status) {
                        line);
 }
 
-/* Rows cost their bytes in the file: so no file can claim more than it holds. */
-static Status check_size(const Reader *reader, const Part *part) {
-    struct stat facts;
-    if (stat(reader->path, &facts) != 0)
-        return status_fail_errno(STATUS_DATA, "%s: cannot be examined", reader->path);
-    if (part->rows <= UINT32_MAX && part->rows * DIGIT_PIXELS < (uint64_t)facts.st_size)
-        return STATUS_OK;
-    return status_fail(STATUS_DATA, "%s: too small for the %zu rows of /%s: it was cut short",
-                       reader->path, part->rows, part->name);
-}
-
 static Status check_count(const Reader *reader, const Part *part, const char *array, size_t count,
                           size_t expected) {
     if (count == expected) return STATUS_OK;
@@ -62,7 +50,8 @@ static Status check_count(const Reader *reader, const Part *part, const char *ar
                        reader->path, part->name, array, count, expected);
 }
 
-/* Finds out a part's rows and reads its digests. */
+/* Finds out a part's rows, of which h5file_shape takes no more than the file can hold, and reads
+ * its digests. */
 static Status open_part(Reader *reader, Part *part) {
     Status status = STATUS_OK;
     char name[LAYOUT_NAME];
@@ -71,7 +60,6 @@ static Status open_part(Reader *reader, Part *part) {
     TRY(h5file_shape(reader->h5, name, H5_U8, 3, dims));
     part->rows = dims[0];
     part->chunks = (part->rows + LAYOUT_CHUNK - 1) / LAYOUT_CHUNK;
-    TRY(check_size(reader, part));
     TRY(check_count(reader, part, "images[0]", dims[1], DIGIT_SIDE));
     TRY(check_count(reader, part, "images[0][0]", dims[2], DIGIT_SIDE));
     layout_name(name, part->name, "labels");

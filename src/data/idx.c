@@ -55,7 +55,8 @@ static Status check_images(const Source *source, const uint32_t dims[IDX_MAX_DIM
 static Status check_labels(const Source *labels, const Source *images, uint32_t label_count,
                            uint32_t image_count) {
     if (label_count == image_count) return STATUS_OK;
-    return status_fail(STATUS_DATA, "%s: %u labels for the %u images of %s; both must be of one set",
+    return status_fail(STATUS_DATA,
+                       "%s: %u labels for the %u images of %s; both must be of one set",
                        source_path(labels), label_count, image_count, source_path(images));
 }
 

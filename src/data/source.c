@@ -90,8 +90,8 @@ static Status fill_raw(Source *source, size_t want) {
     memmove(source->raw, stream->next_in, stream->avail_in);
     stream->next_in = source->raw;
     while (stream->avail_in < want && !source->raw_ended) {
-        ssize_t got = read(source->descriptor, source->raw + stream->avail_in,
-                           RAW_BYTES - stream->avail_in);
+        ssize_t got =
+            read(source->descriptor, source->raw + stream->avail_in, RAW_BYTES - stream->avail_in);
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) return status_fail_errno(STATUS_DATA, "%s: cannot be read", source->path);
         if (got == 0) source->raw_ended = true;

@@ -62,8 +62,8 @@ static inline void bytes_add(Bytes *bytes, const void *data, size_t count) {
     bytes->count += count;
 }
 
-__attribute__((format(printf, 2, 3))) static inline void bytes_print(Bytes *bytes, const char *format,
-                                                              ...) {
+__attribute__((format(printf, 2, 3))) static inline void bytes_print(Bytes *bytes,
+                                                                     const char *format, ...) {
     char text[256];
     va_list arguments;
     va_start(arguments, format);

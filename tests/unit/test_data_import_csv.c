@@ -31,7 +31,8 @@ static void write_with_field(size_t line, size_t column, const char *text, size_
     bytes_free(&changed);
 }
 
-static void expect_field_refused(size_t line, size_t column, const char *text, const char *message) {
+static void expect_field_refused(size_t line, size_t column, const char *text,
+                                 const char *message) {
     write_with_field(line, column, text, strlen(text));
     expect_refusal("train.csv", NULL, message);
 }
@@ -140,22 +141,25 @@ static void test_labelled_test_part_keeps_labels(void **state) {
 
 static void test_wrong_pixels_are_refused(void **state) {
     (void)state;
-    static const char *const wrong[] = {"256", "1e3", "-1",  "3.7", "NaN", "",   " 1", "1 ",
+    static const char *const wrong[] = {"256", "1e3", "-1",  "3.7",  "NaN", "",   " 1", "1 ",
                                         "+1",  "0x1", "999", "0256", "1;2", "\"", "''"};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         char line[128];
         snprintf(line, sizeof line,
-                 "train.csv:4: column 5 (\"pixel3\"): \"%s\" is no integer from 0 to 255", wrong[i]);
+                 "train.csv:4: column 5 (\"pixel3\"): \"%s\" is no integer from 0 to 255",
+                 wrong[i]);
         expect_field_refused(4, 5, wrong[i], line);
     }
 }
 
 static void test_first_and_last_pixel_are_named(void **state) {
     (void)state;
-    expect_field_refused(2, 2, "300", "train.csv:2: column 2 (\"pixel0\"): \"300\" is no integer "
-                                      "from 0 to 255");
-    expect_field_refused(6, 785, "x", "train.csv:6: column 785 (\"pixel783\"): \"x\" is no integer "
-                                      "from 0 to 255");
+    expect_field_refused(2, 2, "300",
+                         "train.csv:2: column 2 (\"pixel0\"): \"300\" is no integer "
+                         "from 0 to 255");
+    expect_field_refused(6, 785, "x",
+                         "train.csv:6: column 785 (\"pixel783\"): \"x\" is no integer "
+                         "from 0 to 255");
 }
 
 static void test_wrong_labels_are_refused(void **state) {
@@ -198,6 +202,18 @@ static void test_wrong_column_counts_are_refused(void **state) {
     assert_non_null(strstr(status_message(), "train.csv:3: 7"));
     assert_non_null(strstr(status_message(), " columns where 785 are expected"));
     status_clear();
+    bytes_free(&csv);
+}
+
+/* Zeros are taken four at a time: not beyond the last column. */
+static void test_comma_after_the_last_zero_is_refused(void **state) {
+    (void)state;
+    Bytes csv = made_csv(1, (CsvStyle){.headless = true});
+    bytes_print(&csv, "7");
+    for (int i = 0; i < 784; i++) bytes_print(&csv, ",0");
+    bytes_print(&csv, ",\n");
+    write_file("train.csv", csv.data, csv.count);
+    expect_refusal("train.csv", NULL, "train.csv:2: 786 columns where 785 are expected");
     bytes_free(&csv);
 }
 
@@ -263,8 +279,7 @@ static void test_headless_mistake_has_no_column_name(void **state) {
     bytes_print(&csv, "3,x");
     for (int i = 0; i < 783; i++) bytes_print(&csv, ",0");
     write_file("train.csv", csv.data, csv.count);
-    expect_refusal("train.csv", NULL,
-                   "train.csv:2: column 2: \"x\" is no integer from 0 to 255");
+    expect_refusal("train.csv", NULL, "train.csv:2: column 2: \"x\" is no integer from 0 to 255");
     bytes_free(&csv);
 }
 
@@ -306,6 +321,7 @@ int main(void) {
         TEST(test_nul_byte_is_refused),
         TEST(test_foreign_bytes_are_shown_harmlessly),
         TEST(test_wrong_column_counts_are_refused),
+        TEST(test_comma_after_the_last_zero_is_refused),
         TEST(test_wrong_names_are_refused),
         TEST(test_blank_line_in_the_middle_is_refused),
         TEST(test_files_without_rows_are_refused),

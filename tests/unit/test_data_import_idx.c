@@ -220,18 +220,12 @@ static void test_fashion_mnist_of_debian(void **state) {
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, enter_folder, leave_folder)
     const struct CMUnitTest tests[] = {
-        TEST(test_pairs_are_found_by_name),
-        TEST(test_test_part_with_and_without_labels),
-        TEST(test_missing_labels_are_refused),
-        TEST(test_wrong_magic_is_refused),
-        TEST(test_wrong_dimensions_are_refused),
-        TEST(test_count_mismatch_is_refused),
-        TEST(test_claim_of_terabytes_is_refused),
-        TEST(test_short_files_are_refused),
-        TEST(test_trailing_bytes_are_refused),
-        TEST(test_label_above_9_is_refused),
-        TEST(test_gzip_bomb_is_bounded),
-        TEST(test_fashion_mnist_of_debian),
+        TEST(test_pairs_are_found_by_name),       TEST(test_test_part_with_and_without_labels),
+        TEST(test_missing_labels_are_refused),    TEST(test_wrong_magic_is_refused),
+        TEST(test_wrong_dimensions_are_refused),  TEST(test_count_mismatch_is_refused),
+        TEST(test_claim_of_terabytes_is_refused), TEST(test_short_files_are_refused),
+        TEST(test_trailing_bytes_are_refused),    TEST(test_label_above_9_is_refused),
+        TEST(test_gzip_bomb_is_bounded),          TEST(test_fashion_mnist_of_debian),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -43,8 +43,7 @@ static void write_png(const char *path, int color_type, int depth, int interlace
     png_set_IHDR(png, info, WIDTH, HEIGHT, depth, color_type, interlace,
                  PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
     png_color palette[256];
-    for (int i = 0; i < 256; i++)
-        palette[i] = (png_color){(png_byte)i, (png_byte)i, (png_byte)i};
+    for (int i = 0; i < 256; i++) palette[i] = (png_color){(png_byte)i, (png_byte)i, (png_byte)i};
     if (color_type == PNG_COLOR_TYPE_PALETTE) png_set_PLTE(png, info, palette, 256);
     png_write_info(png, info);
     for (int pass = png_set_interlace_handling(png); pass > 0; pass--) {
@@ -199,8 +198,7 @@ static void test_damaged_png_is_refused(void **state) {
     for (size_t kept = 8; kept + 12 < count; kept += 37) {
         ImportSummary summary;
         write_file("sheet.png", bytes, kept);
-        assert_int_equal(import_files(&summary, "sheet.png", NULL, "digits.h5", NULL),
-                         STATUS_DATA);
+        assert_int_equal(import_files(&summary, "sheet.png", NULL, "digits.h5", NULL), STATUS_DATA);
         assert_int_equal(strncmp(status_message(), "sheet.png: damaged PNG (", 24), 0);
         assert_int_equal(count_files(), 1);
         status_clear();

@@ -69,8 +69,9 @@ static void test_trailing_garbage_is_refused(void **state) {
     Bytes packed = packed_csv();
     bytes_print(&packed, "x");
     assert_int_equal(import_bytes(&packed), STATUS_DATA);
-    assert_string_equal(status_message(), "train.csv.gz: something that is no gzip follows the gzip "
-                                          "data; fetch the file again");
+    assert_string_equal(status_message(),
+                        "train.csv.gz: something that is no gzip follows the gzip "
+                        "data; fetch the file again");
     status_clear();
     bytes_free(&packed);
 }
@@ -176,8 +177,8 @@ static void test_progress_goes_up_to_1(void **state) {
     Bytes packed = packed_csv();
     ImportSummary summary;
     write_file("train.csv.gz", packed.data, packed.count);
-    assert_int_equal(
-        import_files(&summary, "train.csv.gz", NULL, "digits.h5", remember_progress), STATUS_OK);
+    assert_int_equal(import_files(&summary, "train.csv.gz", NULL, "digits.h5", remember_progress),
+                     STATUS_OK);
     assert_true(progress_calls > 2);
     assert_true(last_share == 1.0);
     bytes_free(&packed);

@@ -12,9 +12,9 @@ typedef struct ImportSummary {
 } ImportSummary;
 
 /* Converts train_path and, unless it is NULL, test_path into the file out_path, which appears whole
- * or not at all. The format is told from the content: PNG signature, IDX magic (with the labels file
- * found by its name beside it), else CSV with or without a `label` column. STATUS_DATA with file,
- * row and column for bad input. `progress`, unless NULL, is called now and then with the file's
- * name and the share of its bytes that are done. */
+ * or not at all. The format is told from the content: PNG signature, IDX magic (with the labels
+ * file found by its name beside it), else CSV with or without a `label` column. STATUS_DATA with
+ * file, row and column for bad input. `progress`, unless NULL, is called now and then with the
+ * file's name and the share of its bytes that are done. */
 Status import_files(ImportSummary *summary, const char *train_path, const char *test_path,
                     const char *out_path, void (*progress)(const char *path, double share));
