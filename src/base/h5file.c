@@ -121,6 +121,7 @@ Status h5file_create(H5File **out, const char *path, size_t user_block, Status b
     TRY(h5file_take(&creation, file, "", "HDF5 takes no options", H5Pcreate(H5P_FILE_CREATE)));
     TRY(h5file_check(file, "", "not a size for a user block",
                      H5Pset_userblock(creation, user_block)));
+    TRY(h5file_check(file, "", "HDF5 takes no options", H5Pset_obj_track_times(creation, false)));
     TRY(h5file_take(&file->id, file, "", "cannot be created",
                     H5Fcreate(path, H5F_ACC_TRUNC, creation, access)));
 cleanup:

@@ -107,17 +107,21 @@ cleanup:
 }
 
 Status h5file_make_group(H5File *file, const char *name) {
+    static const char WHAT[] = "cannot be made";
     Status status;
     bool exists = false;
-    hid_t links = H5I_INVALID_HID, group = H5I_INVALID_HID;
+    hid_t links = H5I_INVALID_HID, creation = H5I_INVALID_HID, group = H5I_INVALID_HID;
     TRY(h5file_ready(file));
     TRY(h5file_find(&exists, file, name));
     if (exists) goto cleanup;
     TRY(h5file_link_list(&links, file, name));
-    TRY(h5file_take(&group, file, name, "cannot be made",
-                    H5Gcreate2(file->id, name, links, H5P_DEFAULT, H5P_DEFAULT)));
+    TRY(h5file_take(&creation, file, name, WHAT, H5Pcreate(H5P_GROUP_CREATE)));
+    TRY(h5file_check(file, name, WHAT, H5Pset_obj_track_times(creation, false)));
+    TRY(h5file_take(&group, file, name, WHAT,
+                    H5Gcreate2(file->id, name, links, creation, H5P_DEFAULT)));
 cleanup:
     h5file_release(file, name, H5Gclose, group);
+    h5file_release(file, name, H5Pclose, creation);
     h5file_release(file, name, H5Pclose, links);
     return file->failure;
 }

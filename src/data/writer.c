@@ -81,6 +81,8 @@ Status writer_begin(Writer *writer, const char *part, const char *source) {
     const size_t image_dims[3] = {0, DIGIT_SIDE, DIGIT_SIDE}, digest_dims[1] = {0};
     writer->name = part;
     writer->part = (WriterPart){0};
+    snprintf(name, sizeof name, "/%s", part);
+    TRY(h5file_make_group(writer->h5, name)); /* HDF5, left to make it, would note the time */
     layout_name(name, part, "images");
     TRY(h5file_make_rows(writer->h5, name, H5_U8, 3, image_dims, LAYOUT_CHUNK));
     TRY(h5file_set_text(writer->h5, name, "long_name", "images: rows, lines, columns"));

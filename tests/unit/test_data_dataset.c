@@ -77,6 +77,18 @@ static void test_fingerprint_tells_data_apart(void **state) {
     assert_int_equal(dataset_bytes(&first), 50 * 785);
 }
 
+/* HDF5 notes times with a resolution of a second, unless it is told not to. */
+static void test_same_input_is_the_same_file(void **state) {
+    (void)state;
+    Bytes first = make_digits(30, 20);
+    sleep(2);
+    Bytes again = make_digits(30, 20);
+    assert_int_equal(first.count, again.count);
+    assert_memory_equal(first.data, again.data, first.count);
+    bytes_free(&first);
+    bytes_free(&again);
+}
+
 /* Where row 1500 of the training images lies in the file. */
 static uint8_t *find_row_1500(const Bytes *bytes) {
     uint8_t row[784];
@@ -236,6 +248,7 @@ int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, enter_folder, leave_folder)
     const struct CMUnitTest tests[] = {
         TEST(test_fingerprint_tells_data_apart),
+        TEST(test_same_input_is_the_same_file),
         TEST(test_damage_that_hdf5_does_not_see_is_found),
         TEST(test_damaged_chunk_is_named),
         TEST(test_flipped_bytes_are_never_read_wrong),
