@@ -5,7 +5,7 @@
 #
 # Installs the Debian packages that are missing (as root, or with sudo), builds into build/, makes
 # data/digits.h5 if it is not there (see data/get.sh), and runs `mpirun -np 8 mnist_dist` to its
-# end. Run again, it goes on where it was stopped.
+# end. Run again, it goes on where it was stopped. Paths are relative to the project's folder.
 #
 # Environment: RANKS (8), DATA_FOLDER (handed to data/get.sh), BUILD (build).
 # Costs: 400 MB of packages, a minute to build, and for the 42,000 rows some 20 to 30 minutes on two cores.
@@ -18,7 +18,7 @@ build=${BUILD:-build}
 . jobs/packages.sh
 
 install_packages "${BUILD_PACKAGES[@]}"
-build_program "$build" -DMNIST_DIST_TESTS=OFF
+build_target "$build" mnist_dist
 MNIST_DIST="$build/mnist_dist" data/get.sh ${DATA_FOLDER:+"$DATA_FOLDER"}
 
 # Open MPI refuses to run as root and to start more ranks than cores unless told otherwise; and
@@ -26,4 +26,4 @@ MNIST_DIST="$build/mnist_dist" data/get.sh ${DATA_FOLDER:+"$DATA_FOLDER"}
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 export OMPI_MCA_rmaps_base_oversubscribe=1
 if [ "${RANKS:-8}" -gt "$(nproc)" ]; then export OMPI_MCA_hwloc_base_binding_policy=none; fi
-exec mpirun -np "${RANKS:-8}" "$build/mnist_dist" "$@"
+exec mpirun -quiet -np "${RANKS:-8}" "$build/mnist_dist" "$@"

@@ -7,7 +7,7 @@ BUILD_PACKAGES=(ca-certificates cmake curl g++ gcc libhdf5-dev libopenblas-dev l
     librandom123-dev libxxhash-dev libyaml-dev make openmpi-bin pkg-config zlib1g-dev)
 
 # To test it, beside those.
-TEST_PACKAGES=(clang-format-14 libcmocka-dev hdf5-tools python3 python3-h5py shellcheck)
+TEST_PACKAGES=(clang-format-14 libcmocka-dev hdf5-tools procps python3 python3-h5py shellcheck)
 
 # Installs those of the named packages that are missing; as root, or with sudo.
 install_packages() {
@@ -35,11 +35,11 @@ install_packages() {
     rm -f "$log"
 }
 
-# Configures and builds into a folder; what follows it goes to cmake. All output goes to FOLDER.log.
-build_program() {
-    local build=$1
-    shift
-    if ! { cmake -S . -B "$build" "$@" && cmake --build "$build" -j "$(nproc)"; } \
+# build_target FOLDER TARGET [CMAKE OPTIONS ...]: configures and builds; all output goes to FOLDER.log.
+build_target() {
+    local build=$1 target=$2
+    shift 2
+    if ! { cmake -S . -B "$build" "$@" && cmake --build "$build" -j "$(nproc)" -t "$target"; } \
         >"$build.log" 2>&1; then
         tail -n 40 "$build.log" >&2
         echo "the build failed; all of its output is in $build.log" >&2

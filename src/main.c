@@ -84,6 +84,7 @@ static Status start_ranks(Comm **comm, const Arguments *arguments, Status status
 int main(int argc, char *argv[]) {
     Comm *comm = NULL;
     Arguments arguments;
+    log_prepare();
     Status status = arguments_read(&arguments, argc, argv);
     status = start_ranks(&comm, &arguments, status, &argc, &argv);
     log_start(comm == NULL || comm_rank(comm) == 0);

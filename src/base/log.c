@@ -148,9 +148,12 @@ static int find_terminal(void) {
     return launched ? launcher_terminal() : STDOUT_FILENO;
 }
 
-void log_start(bool speaks) {
+void log_prepare(void) {
     signal(SIGPIPE, SIG_IGN);
     occupy_standard_streams();
+}
+
+void log_start(bool speaks) {
     state.mute = !speaks;
     state.terminal = speaks ? find_terminal() : -1;
 }

@@ -54,50 +54,78 @@ static void fill_random(float *values, size_t count, uint32_t sample) {
     }
 }
 
-/* Rounds of C = A B with 2048-cubes, in GFLOP/s. */
-static Status measure_gemm(Measure *measure) {
+/* What is measured, and what it is measured with. */
+typedef struct Bench {
+    Comm *comm;
+    const Config *config;
+    bool steps; /* or the matrix product alone */
+    float *matrices[3];
+    uint8_t *rows; /* made-up images, then labels */
+    Workload workload;
+    Model *model;
+    Pool *pool;
+    Trainer *trainer;
+    Measure gemm, images, flops;
+} Bench;
+
+/* GFLOP/s of one C = A B of 2048-cubes. */
+static double time_gemm(const Bench *bench) {
+    double since = clock_seconds();
+    blas_gemm(false, false, CUBE, CUBE, CUBE, bench->matrices[0], bench->matrices[1], 0.0F,
+              bench->matrices[2]);
+    return 2.0 * CUBE * CUBE * CUBE / (clock_seconds() - since) * 1e-9;
+}
+
+static Status make_matrices(Bench *bench) {
     const size_t n = (size_t)CUBE * CUBE;
-    float *matrices[3] = {NULL};
-    Status status = STATUS_OK;
     for (uint32_t i = 0; i < 3; i++) {
-        TRY(MEMORY_NEW(&matrices[i], n));
-        fill_random(matrices[i], n, i);
+        Status status = MEMORY_NEW(&bench->matrices[i], n);
+        if (status != STATUS_OK) return status;
+        fill_random(bench->matrices[i], n, i);
     }
-    for (int round = -1; round < ROUNDS; round++) {
-        double since = clock_seconds();
-        blas_gemm(false, false, CUBE, CUBE, CUBE, matrices[0], matrices[1], 0.0F, matrices[2]);
-        double flops = 2.0 * CUBE * (double)n;
-        if (round >= 0) measure->values[round] = flops / (clock_seconds() - since) * 1e-9;
-    }
-cleanup:
-    for (int i = 0; i < 3; i++) free(matrices[i]);
-    return status;
+    return STATUS_OK;
 }
 
 /* Made-up images and labels, since a step's time does not hang on what is in them. */
-static Status make_workload(Workload *workload, uint8_t **memory) {
-    Status status = MEMORY_NEW(memory, (size_t)ROWS * (DIGIT_PIXELS + 1));
+static Status make_workload(Bench *bench) {
+    const size_t pixels = (size_t)ROWS * DIGIT_PIXELS;
+    Status status = MEMORY_NEW(&bench->rows, pixels + ROWS);
     if (status != STATUS_OK) return status;
-    uint8_t *labels = *memory + (size_t)ROWS * DIGIT_PIXELS;
-    for (size_t i = 0; i < (size_t)ROWS * DIGIT_PIXELS; i++) (*memory)[i] = (uint8_t)(i * i >> 8);
+    uint8_t *labels = bench->rows + pixels;
+    for (size_t i = 0; i < pixels; i++) bench->rows[i] = (uint8_t)(i * i >> 8);
     for (size_t i = 0; i < ROWS; i++) labels[i] = (uint8_t)(i % DIGIT_CLASSES);
-    workload->dataset =
-        (Dataset){.info = {.train_rows = ROWS}, .train_images = *memory, .train_labels = labels};
-    return split_new(&workload->split, labels, ROWS, 0, 0);
+    bench->workload.dataset = (Dataset){
+        .info = {.train_rows = ROWS}, .train_images = bench->rows, .train_labels = labels};
+    return split_new(&bench->workload.split, labels, ROWS, 0, 0);
 }
 
-/* **Collective.** One round of steps; returns the images per second of all ranks together. */
+/* **Collective.** */
+static Status make_trainer(Bench *bench) {
+    const Config *config = bench->config;
+    Status status = model_new(&bench->model, &config->model);
+    if (status == STATUS_OK) status = make_workload(bench);
+    if (status == STATUS_OK) status = pool_new(&bench->pool, (size_t)config->training.threads);
+    TRY(comm_agree(bench->comm, status));
+    TRY(trainer_new(&bench->trainer, bench->comm, bench->pool, config, bench->model,
+                    &bench->workload));
+    TRY(trainer_begin_epoch(bench->trainer));
+cleanup:
+    return status;
+}
+
+/* **Collective.** One round of steps, in images per second of all ranks together. The epoch begins
+ * anew where it would end. */
 static Status time_steps(double *rate, Trainer *trainer) {
+    Progress *progress = &trainer->progress;
+    int64_t seen = progress->running.count;
     double since = clock_seconds();
-    int64_t images = 0;
     for (int step = 0; step < STEPS_PER_ROUND; step++) {
         Request request = REQUEST_NONE;
-        int64_t seen = trainer->progress.running.count;
+        progress->epoch_step = progress->step % trainer->steps_per_epoch;
         Status status = trainer_step(trainer, &request);
         if (status != STATUS_OK) return status;
-        images += trainer->progress.running.count - seen;
     }
-    *rate = (double)images / (clock_seconds() - since);
+    *rate = (double)(progress->running.count - seen) / (clock_seconds() - since);
     return STATUS_OK;
 }
 
@@ -118,58 +146,65 @@ static void print_phases(const PhaseTimes *times, bool json) {
     }
 }
 
-/* **Collective.** Rounds of training steps, in images/s. */
-static Status measure_step(Measure *measure, double *flops, PhaseTimes *times, Comm *comm,
-                           const Config *config) {
-    Workload workload = {0};
-    Model *model = NULL;
-    Pool *pool = NULL;
-    Trainer *trainer = NULL;
-    uint8_t *memory = NULL;
-    Status status = model_new(&model, &config->model);
-    if (status == STATUS_OK) status = make_workload(&workload, &memory);
-    if (status == STATUS_OK) status = pool_new(&pool, (size_t)config->training.threads);
-    TRY(comm_agree(comm, status));
-    TRY(trainer_new(&trainer, comm, pool, config, model, &workload));
-    *flops = model_training_flops(model);
-    double ignored = 0.0;
-    TRY(time_steps(&ignored, trainer));
-    for (int round = 0; round < ROUNDS; round++) TRY(time_steps(&measure->values[round], trainer));
-    *times = trainer_times(trainer);
+/* **Collective.** Both in turn, since their ratio is what counts; the first round warms up. */
+static Status measure(Bench *bench) {
+    double flops = bench->steps ? model_training_flops(bench->model) : 0.0;
+    Status status = STATUS_OK;
+    for (int round = -1; round < ROUNDS; round++) {
+        int i = round < 0 ? 0 : round;
+        if (comm_rank(bench->comm) == 0) bench->gemm.values[i] = time_gemm(bench);
+        comm_barrier(bench->comm);
+        if (!bench->steps) continue;
+        TRY(time_steps(&bench->images.values[i], bench->trainer));
+        bench->flops.values[i] = bench->images.values[i] * flops * 1e-9;
+    }
 cleanup:
-    trainer_destroy(trainer);
-    pool_destroy(pool);
-    workload_destroy(&workload);
-    model_destroy(model);
-    free(memory);
     return status;
 }
 
-/* **Collective.** Both in turn, since the ratio is what counts. */
+/* The product is one thread's, so a ratio to it says something of one rank with one thread only. */
+static void print_bench(Bench *bench, bool json) {
+    print_measure(&bench->gemm, json);
+    if (!bench->steps) return;
+    PhaseTimes times = trainer_times(bench->trainer);
+    print_measure(&bench->images, json);
+    print_measure(&bench->flops, json);
+    print_phases(&times, json);
+    if (comm_size(bench->comm) == 1 && pool_threads(bench->pool) == 1)
+        print_figure("training step / gemm", "1", median(&bench->flops) / median(&bench->gemm),
+                     json);
+}
+
+static void bench_destroy(Bench *bench) {
+    trainer_destroy(bench->trainer);
+    pool_destroy(bench->pool);
+    workload_destroy(&bench->workload);
+    model_destroy(bench->model);
+    free(bench->rows);
+    for (int i = 0; i < 3; i++) free(bench->matrices[i]);
+}
+
 Status command_bench(Comm *comm, const Arguments *arguments) {
-    bool json = arguments->json;
-    bool wants_step = arguments->file_count == 0 || strcmp(arguments->files[0], "step") == 0;
-    Measure gemm = {.name = "gemm 2048-cube", .units = "GFLOP/s"};
-    Measure step = {.name = "training step", .units = "images/s"};
-    Measure rate = {.name = "training step", .units = "GFLOP/s"};
+    Bench bench = {
+        .comm = comm,
+        .config = &arguments->config,
+        .steps = arguments->file_count == 0 || strcmp(arguments->files[0], "step") == 0,
+        .gemm = {.name = "gemm 2048-cube", .units = "GFLOP/s"},
+        .images = {.name = "training step", .units = "images/s"},
+        .flops = {.name = "training step", .units = "GFLOP/s"},
+    };
     char kernels[128];
-    double flops = 0.0;
-    PhaseTimes times = {0};
     Status status = STATUS_OK;
     blas_describe(kernels);
-    if (!json)
-        log_line("%s; %d ranks, %lld threads each, %d rounds", kernels, comm_size(comm),
-                 (long long)arguments->config.training.threads, ROUNDS);
-    TRY(comm_agree(comm, measure_gemm(&gemm)));
-    print_measure(&gemm, json);
-    if (!wants_step) return STATUS_OK;
-
-    TRY(measure_step(&step, &flops, &times, comm, &arguments->config));
-    for (int i = 0; i < ROUNDS; i++) rate.values[i] = step.values[i] * flops * 1e-9;
-    print_measure(&step, json);
-    print_measure(&rate, json);
-    print_phases(&times, json);
-    print_figure("training step / gemm", "", median(&rate) / median(&gemm), json);
+    if (!arguments->json)
+        log_line("%s; %d rank%s, %lld thread%s each, %d rounds", kernels, comm_size(comm),
+                 comm_size(comm) > 1 ? "s" : "", (long long)bench.config->training.threads,
+                 bench.config->training.threads > 1 ? "s" : "", ROUNDS);
+    TRY(comm_agree(comm, make_matrices(&bench)));
+    if (bench.steps) TRY(make_trainer(&bench));
+    TRY(measure(&bench));
+    print_bench(&bench, arguments->json);
 cleanup:
+    bench_destroy(&bench);
     return status;
 }

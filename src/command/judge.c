@@ -4,32 +4,30 @@
  * added in the order of the command line, in float, and divided once. */
 #include "command/judge.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "mnist_dist/base/memory.h"
+#include "mnist_dist/nn/loss.h"
 #include "mnist_dist/train/checkpoint.h"
 
-/* A network as all ranks hold it. */
-typedef struct Member {
-    Model *model;
-    float *params;
-} Member;
+static const double LEAST_PROBABILITY = 1e-7; /* keras.backend.epsilon() */
 
-static void member_free(Member *member) {
-    model_destroy(member->model);
-    free(member->params);
-}
-
-/* **Collective.** Rank 0 reads the file; the others are sent its configuration and weights. */
-static Status member_read(Member *member, Config *config, Comm *comm, const char *path) {
+/* **Collective.** Rank 0 reads the file; the others are sent what it holds. */
+static Status member_read(Member *member, Comm *comm, const char *path) {
     Checkpoint checkpoint = {0};
     Status status = STATUS_OK;
+    member->path = path;
     if (comm_rank(comm) == 0) status = checkpoint_read(&checkpoint, path);
     TRY(comm_agree(comm, status));
-    if (comm_rank(comm) == 0) *config = checkpoint.config;
-    comm_broadcast(comm, config, sizeof *config, 0);
-    status = model_new(&member->model, &config->model);
+    if (comm_rank(comm) == 0) {
+        member->config = checkpoint.config;
+        memcpy(member->data_fingerprint, checkpoint.data_fingerprint, DIGEST_TEXT);
+    }
+    comm_broadcast(comm, &member->config, sizeof member->config, 0);
+    comm_broadcast(comm, member->data_fingerprint, DIGEST_TEXT, 0);
+    status = model_new(&member->model, &member->config.model);
     if (status == STATUS_OK)
         status = MEMORY_NEW(&member->params, model_parameter_count(member->model));
     TRY(comm_agree(comm, status));
@@ -42,85 +40,91 @@ cleanup:
 }
 
 Status judge_open(Judge *judge, Comm *comm, const Arguments *arguments) {
-    *judge = (Judge){.comm = comm, .arguments = arguments};
-    Member first = {0};
+    *judge = (Judge){.comm = comm, .member_count = arguments->file_count};
+    Config *config = &judge->config;
     Status status = STATUS_OK;
-    TRY(member_read(&first, &judge->config, comm, arguments->files[0]));
-    TRY(comm_agree(comm, arguments_override(&judge->config, arguments)));
-    TRY(comm_agree(comm, pool_new(&judge->pool, (size_t)judge->config.training.threads)));
-    TRY(workload_load(&judge->workload, comm, &judge->config.data,
-                      (uint64_t)judge->config.training.seed));
+    TRY(comm_agree(comm, MEMORY_NEW(&judge->members, judge->member_count)));
+    for (size_t i = 0; i < judge->member_count; i++)
+        TRY(member_read(&judge->members[i], comm, arguments->files[i]));
+    *config = judge->members[0].config;
+    TRY(comm_agree(comm, arguments_override(config, arguments)));
+    TRY(comm_agree(comm, pool_new(&judge->pool, (size_t)config->training.threads)));
+    TRY(workload_load(&judge->workload, comm, &config->data, config_held_out_fold(config)));
 cleanup:
-    member_free(&first);
-    return status;
-}
-
-/* Which part of the rows a configuration holds out. */
-static int64_t held_out_fold(const Config *config) {
-    const DataOptions *data = &config->data;
-    if (data->folds == 0) return 0;
-    if (data->fold >= 0) return data->fold;
-    return config->training.seed % data->folds;
-}
-
-static bool same_hold_out(const Config *a, const Config *b) {
-    return a->data.limit == b->data.limit && a->data.folds == b->data.folds &&
-           held_out_fold(a) == held_out_fold(b);
-}
-
-Status judge_check_hold_out(const Judge *judge) {
-    const Arguments *arguments = judge->arguments;
-    Status status = STATUS_OK;
-    for (size_t i = 1; i < arguments->file_count; i++) {
-        Config config;
-        Member member = {0};
-        status = member_read(&member, &config, judge->comm, arguments->files[i]);
-        member_free(&member);
-        if (status != STATUS_OK) return status;
-        if (!same_hold_out(&judge->config, &config))
-            return status_fail(STATUS_DATA,
-                               "%s: held out other rows than %s, and so has trained on rows that "
-                               "would judge it; evaluate it by itself",
-                               arguments->files[i], arguments->files[0]);
-    }
     return status;
 }
 
 void judge_close(Judge *judge) {
+    for (size_t i = 0; judge->members != NULL && i < judge->member_count; i++) {
+        model_destroy(judge->members[i].model);
+        free(judge->members[i].params);
+    }
+    free(judge->members);
     workload_destroy(&judge->workload);
     pool_destroy(judge->pool);
-    free(judge->probabilities);
 }
 
-/* **Collective.** Adds one checkpoint's probabilities to the sum. */
-static Status add_member(Judge *judge, const char *path, const EvaluationImages *images) {
-    Config config;
-    Member member = {0};
+static bool same_hold_out(const Config *a, const Config *b) {
+    return a->data.limit == b->data.limit && a->data.folds == b->data.folds &&
+           config_held_out_fold(a) == config_held_out_fold(b);
+}
+
+Status judge_check_hold_out(const Judge *judge) {
+    const Member *first = &judge->members[0];
+    for (size_t i = 0; i < judge->member_count; i++) {
+        const Member *member = &judge->members[i];
+        if (strcmp(member->data_fingerprint, judge->workload.dataset.info.fingerprint) != 0)
+            return status_fail(STATUS_DATA,
+                               "%s: was trained on other data than %s, so its hold-out is not in "
+                               "there; give its own file with --data",
+                               member->path, judge->config.data.path);
+        if (!same_hold_out(&first->config, &member->config))
+            return status_fail(STATUS_DATA,
+                               "%s: held out other rows than %s, and so has trained on rows that "
+                               "would judge it; evaluate it by itself",
+                               member->path, first->path);
+    }
+    return STATUS_OK;
+}
+
+/* **Collective.** Adds one network's probabilities to the sum. */
+static Status add_member(const Judge *judge, const Member *member, Tally *tally, float *sum,
+                         float *own, const EvaluationImages *images) {
     Evaluator *evaluator = NULL;
-    float *own = NULL;
-    Tally tally;
-    size_t numbers = images->count * DIGIT_CLASSES;
     Status status = STATUS_OK;
-    TRY(member_read(&member, &config, judge->comm, path));
-    TRY(evaluator_new(&evaluator, judge->comm, judge->pool, member.model, NULL));
-    TRY(comm_agree(judge->comm, MEMORY_NEW(&own, numbers)));
-    TRY(evaluator_run(evaluator, &tally, own, member.params, images));
-    for (size_t i = 0; i < numbers; i++) judge->probabilities[i] += own[i];
+    TRY(evaluator_new(&evaluator, judge->comm, judge->pool, member->model, NULL));
+    TRY(evaluator_run(evaluator, tally, own, member->params, images));
+    for (size_t i = 0; i < images->count * DIGIT_CLASSES; i++) sum[i] += own[i];
 cleanup:
-    free(own);
     evaluator_destroy(evaluator);
-    member_free(&member);
     return status;
 }
 
-Status judge_run(Judge *judge, const EvaluationImages *images) {
-    const Arguments *arguments = judge->arguments;
+static Tally tally_probabilities(const float *probabilities, const EvaluationImages *images) {
+    Tally tally = {.count = (int64_t)images->count};
+    for (size_t i = 0; i < images->count; i++) {
+        const float *row = probabilities + i * DIGIT_CLASSES;
+        uint8_t label = images->labels[images->rows != NULL ? images->rows[i] : i], predicted = 0;
+        loss_argmax(&predicted, row, 1);
+        if (label == DIGIT_UNLABELLED) continue;
+        tally.loss -= log(fmax((double)row[label], LEAST_PROBABILITY));
+        tally.correct += predicted == label;
+    }
+    return tally;
+}
+
+Status judge_run(Judge *judge, Tally *tally, float *probabilities, const EvaluationImages *images) {
     size_t numbers = images->count * DIGIT_CLASSES;
+    float *own = NULL;
     Status status = STATUS_OK;
-    TRY(comm_agree(judge->comm, MEMORY_NEW(&judge->probabilities, numbers)));
-    for (size_t i = 0; i < arguments->file_count; i++)
-        TRY(add_member(judge, arguments->files[i], images));
-    for (size_t i = 0; i < numbers; i++) judge->probabilities[i] /= (float)arguments->file_count;
+    TRY(comm_agree(judge->comm, MEMORY_NEW(&own, numbers)));
+    memset(probabilities, 0, numbers * sizeof *probabilities);
+    for (size_t i = 0; i < judge->member_count; i++)
+        TRY(add_member(judge, &judge->members[i], tally, probabilities, own, images));
+    if (judge->member_count == 1) goto cleanup;
+    for (size_t i = 0; i < numbers; i++) probabilities[i] /= (float)judge->member_count;
+    *tally = tally_probabilities(probabilities, images);
 cleanup:
+    free(own);
     return status;
 }

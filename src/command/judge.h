@@ -1,4 +1,4 @@
-/* What `evaluate` and `predict` share: checkpoints read on rank 0, the data loaded, and the mean of
+/* What `evaluate` and `predict` share: the networks of the checkpoints, the data, and the mean of
  * the networks' probabilities. */
 #pragma once
 
@@ -8,23 +8,34 @@
 #include "mnist_dist/train/evaluate.h"
 #include "mnist_dist/train/workload.h"
 
+/* A checkpoint's network as all ranks hold it. */
+typedef struct Member {
+    const char *path;
+    Config config;
+    char data_fingerprint[DIGEST_TEXT];
+    Model *model;
+    float *params;
+} Member;
+
 typedef struct Judge {
     Comm *comm;
-    const Arguments *arguments;
+    Member *members;
+    size_t member_count;
+    Config config; /* of the first member, with the command line's keys on top */
     Pool *pool;
     Workload workload;
-    Config config;        /* of the first checkpoint, with the command line's keys on top */
-    float *probabilities; /* (images, 10): the mean over the checkpoints */
 } Judge;
 
-/* **Collective.** Opens the first checkpoint's configuration and the data; the split into training
- * and validation rows is that of the checkpoint. */
+/* **Collective.** Reads all checkpoints of the arguments on rank 0 and gives them to all, then the
+ * data; the split into training and validation rows is that of the first. */
 Status judge_open(Judge *judge, Comm *comm, const Arguments *arguments);
 void judge_close(Judge *judge);
 
-/* **Collective.** STATUS_DATA if a checkpoint held out other rows than the first one did: it has
- * trained on some of those that would judge it. */
+/* STATUS_DATA if a network may have trained on rows that are to judge it: the data are not those of
+ * its training, or it held out other rows than the first one. */
 Status judge_check_hold_out(const Judge *judge);
 
-/* **Collective.** Fills probabilities with the mean over all checkpoints of the arguments. */
-Status judge_run(Judge *judge, const EvaluationImages *images);
+/* **Collective.** probabilities (count, 10) = the mean over the networks, the same on all ranks.
+ * *tally is of these probabilities, its loss cut off at Keras's 1e-7; of one network it is the
+ * exact tally of its logits. */
+Status judge_run(Judge *judge, Tally *tally, float *probabilities, const EvaluationImages *images);

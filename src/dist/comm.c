@@ -14,8 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <time.h>
 #include <sys/statvfs.h>
+#include <time.h>
 
 #include "dist/comm_limit.h"
 #include "mnist_dist/base/memory.h"

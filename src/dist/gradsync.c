@@ -84,7 +84,7 @@ static void append_transfer(Transfers *list, size_t rank, size_t first, size_t c
     list->count++;
 }
 
-/* A whole subtree within this rank's shards: summed here, sent to everyone who has a slice. */
+/* A whole subtree within this rank's shards is summed here. */
 static void plan_additions(Additions *list, size_t first, size_t width) {
     if (width == 1) return;
     plan_additions(list, first, width / 2);
@@ -92,6 +92,7 @@ static void plan_additions(Additions *list, size_t first, size_t width) {
     append_addition(list, first, width);
 }
 
+/* Its sum goes to everyone who has a slice. */
 static void plan_sends(GradSync *sync, size_t first) {
     for (size_t i = 1; i < sync->ranks; i++) {
         size_t to = (sync->rank + i) % sync->ranks; /* not all to rank 0 first */
@@ -294,7 +295,8 @@ static double sum_of_squares(const float *values, size_t count) {
     return tree_sum(lanes, SQUARE_LANES);
 }
 
-void gradsync_squares(const GradSync *sync, const float *vector, double blocks[]) {
+/* Sums of squares of this rank's slice, by block. */
+static void slice_squares(const GradSync *sync, const float *vector, double blocks[]) {
     for (size_t i = sync->slice.begin; i < sync->slice.end; i += GRADSYNC_BLOCK) {
         size_t left = sync->slice.end - i;
         blocks[i / GRADSYNC_BLOCK] =
@@ -303,7 +305,7 @@ void gradsync_squares(const GradSync *sync, const float *vector, double blocks[]
 }
 
 double gradsync_norm(GradSync *sync, const float *vector) {
-    gradsync_squares(sync, vector, sync->squares);
+    slice_squares(sync, vector, sync->squares);
     comm_allgather(sync->comm, sync->squares, sync->square_ends);
     return sqrt(tree_sum(sync->squares, block_count(sync)));
 }

@@ -23,6 +23,8 @@ const ProgressField PROGRESS_TABLE[PROGRESS_FIELDS] = {
     FIELD(U64, stale_epochs),
 };
 
+const char CHECKPOINT_BEST[] = "/training/best_params";
+
 _Static_assert(sizeof(Progress) == PROGRESS_FIELDS * 8, "a field of Progress is not in the table");
 
 int checkpoint_slots(const Checkpoint *checkpoint) {
@@ -56,9 +58,11 @@ Status checkpoint_state_digest(char text[DIGEST_TEXT], const Checkpoint *checkpo
 void checkpoint_free(Checkpoint *checkpoint) {
     for (int i = 0; i < OPTIMIZER_MAX_SLOTS; i++) free(checkpoint->slots[i]);
     free(checkpoint->params);
+    free(checkpoint->best);
     model_destroy(checkpoint->model);
     history_destroy(&checkpoint->history);
     checkpoint->model = NULL;
     checkpoint->params = NULL;
+    checkpoint->best = NULL;
     for (int i = 0; i < OPTIMIZER_MAX_SLOTS; i++) checkpoint->slots[i] = NULL;
 }

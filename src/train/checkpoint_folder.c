@@ -105,11 +105,13 @@ bool checkpoint_has_later(const char *folder, uint64_t step) {
     return later;
 }
 
-void checkpoint_prune(const char *folder, size_t keep) {
+void checkpoint_prune(const char *folder, size_t keep, uint64_t step) {
     char path[PATH_MAX];
     Steps steps;
     if (list_steps(&steps, folder) != STATUS_OK) status_clear();
-    for (size_t i = keep; i < steps.count; i++) {
+    size_t later = 0;
+    while (later < steps.count && steps.values[later] > step) later++;
+    for (size_t i = later + keep; i < steps.count; i++) {
         checkpoint_step_path(path, folder, steps.values[i]);
         if (unlink(path) != 0) log_warning("%s: cannot be removed: %s", path, strerror(errno));
     }

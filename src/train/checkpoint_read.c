@@ -67,6 +67,17 @@ cleanup:
     return status;
 }
 
+static Status read_best(Checkpoint *checkpoint, H5File *file, const char *path) {
+    Status status = STATUS_OK;
+    size_t count = checkpoint->parameter_count;
+    if (!h5file_has(file, CHECKPOINT_BEST)) return STATUS_OK;
+    TRY(MEMORY_NEW(&checkpoint->best, count));
+    TRY(h5file_read(file, CHECKPOINT_BEST, H5_F32, 1, &count, checkpoint->best));
+    TRY(check_finite(checkpoint->best, count, CHECKPOINT_BEST, path));
+cleanup:
+    return status;
+}
+
 static Status read_slots(Checkpoint *checkpoint, H5File *file, const char *path) {
     Status status = STATUS_OK;
     char name[CHECKPOINT_NAME];
@@ -134,6 +145,7 @@ static Status read_content(Checkpoint *checkpoint, H5File *file, const char *pat
     checkpoint->parameter_count = model_parameter_count(checkpoint->model);
     TRY(read_params(checkpoint, file, path));
     TRY(read_slots(checkpoint, file, path));
+    TRY(read_best(checkpoint, file, path));
     TRY(read_progress(&checkpoint->progress, file, path));
     TRY(history_read(&checkpoint->history, file, "/history"));
     TRY(read_record(checkpoint, file, path));

@@ -129,10 +129,14 @@ static Status write_field(H5File *file, const ProgressField *field, const Progre
     return h5file_set_i64(file, "/training", field->name, whole);
 }
 
-static Status write_progress(H5File *file, const Progress *progress) {
+static Status write_progress(H5File *file, const Checkpoint *checkpoint) {
+    const Progress *progress = &checkpoint->progress;
     Status status;
     TRY(h5file_make_group(file, "/training"));
     for (int i = 0; i < PROGRESS_FIELDS; i++) TRY(write_field(file, &PROGRESS_TABLE[i], progress));
+    if (checkpoint->best != NULL)
+        TRY(h5file_write(file, CHECKPOINT_BEST, H5_F32, 1, &checkpoint->parameter_count,
+                         checkpoint->best));
 cleanup:
     return status;
 }
@@ -155,7 +159,7 @@ static Status write_data(H5File *file, const Checkpoint *checkpoint) {
     TRY(h5file_set_text(file, "/data", "fingerprint", checkpoint->data_fingerprint));
     TRY(h5file_set_i64(file, "/data", "train_rows", (int64_t)checkpoint->train_rows));
     TRY(h5file_set_i64(file, "/data", "folds", checkpoint->config.data.folds));
-    TRY(h5file_set_i64(file, "/data", "fold", checkpoint->config.data.fold));
+    TRY(h5file_set_i64(file, "/data", "fold", config_held_out_fold(&checkpoint->config)));
 cleanup:
     return status;
 }
@@ -183,7 +187,7 @@ static Status write_content(const char *path, const Checkpoint *checkpoint) {
     TRY(h5file_create(&file, path, CHECKPOINT_BLOCK, STATUS_CHECKPOINT));
     TRY(write_keras(file, checkpoint));
     TRY(write_optimizer(file, checkpoint));
-    TRY(write_progress(file, &checkpoint->progress));
+    TRY(write_progress(file, checkpoint));
     TRY(history_write(file, "/history", &checkpoint->history));
     TRY(write_config(file, &checkpoint->config));
     TRY(write_data(file, checkpoint));
@@ -215,6 +219,8 @@ static bool same_vectors(const Checkpoint *a, const Checkpoint *b) {
     size_t bytes = a->parameter_count * sizeof(float);
     if (a->parameter_count != b->parameter_count || memcmp(a->params, b->params, bytes) != 0)
         return false;
+    if ((a->best == NULL) != (b->best == NULL)) return false;
+    if (a->best != NULL && memcmp(a->best, b->best, bytes) != 0) return false;
     for (int i = 0; i < checkpoint_slots(a); i++)
         if (memcmp(a->slots[i], b->slots[i], bytes) != 0) return false;
     return true;

@@ -160,3 +160,9 @@ Status config_compare(const Config *saved, const Config *now, const char *checkp
     }
     return STATUS_OK;
 }
+
+int64_t config_held_out_fold(const Config *config) {
+    const DataOptions *data = &config->data;
+    if (data->folds == 0) return 0;
+    return data->fold >= 0 ? data->fold : config->training.seed % data->folds;
+}

@@ -28,14 +28,14 @@ struct Evaluator {
 };
 
 /* One evaluation under way. */
-typedef struct Run {
+typedef struct Evaluation {
     Evaluator *evaluator;
     const float *params;
     const EvaluationImages *images;
     size_t first_block;   /* of the round */
     Tally *tallies;       /* (blocks) */
     float *probabilities; /* (count, 10), or NULL */
-} Run;
+} Evaluation;
 
 static Status allocate(Evaluator *evaluator) {
     Status status = STATUS_OK;
@@ -79,7 +79,7 @@ static size_t block_count(const EvaluationImages *images) {
 
 /* A task of the pool: one block's tally and, if asked for, its probabilities. */
 static void evaluate_block(void *context, size_t i, size_t thread) {
-    const Run *run = context;
+    const Evaluation *run = context;
     const EvaluationImages *images = run->images;
     const Evaluator *evaluator = run->evaluator;
     EvaluatorThread *own = &evaluator->threads[thread];
@@ -99,7 +99,7 @@ static void evaluate_block(void *context, size_t i, size_t thread) {
 }
 
 /* **Collective.** All blocks of this rank, in rounds that all ranks share. */
-static Status run_rounds(Run *run) {
+static Status run_rounds(Evaluation *run) {
     Evaluator *evaluator = run->evaluator;
     size_t ranks = (size_t)comm_size(evaluator->comm), rank = (size_t)comm_rank(evaluator->comm);
     size_t blocks = block_count(run->images);
@@ -135,7 +135,7 @@ Status evaluator_run(Evaluator *evaluator, Tally *tally, float *probabilities, c
                      const EvaluationImages *images) {
     Comm *comm = evaluator->comm;
     size_t blocks = block_count(images);
-    Run run = {
+    Evaluation run = {
         .evaluator = evaluator, .params = params, .images = images, .probabilities = probabilities};
     size_t *ends = NULL;
     Status status = MEMORY_NEW(&run.tallies, blocks);

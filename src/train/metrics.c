@@ -26,7 +26,8 @@ static const Quantity EPOCH_TABLE[EPOCH_QUANTITIES] = {
     [EPOCH_VAL_ACCURACY] = {"val_accuracy", "1", "share of held-out samples hit", true},
     [EPOCH_VAL_LOSS] = {"val_loss", "nat", "mean cross-entropy of the held-out samples", true},
     [EPOCH_LEARNING_RATE] = {"learning_rate", "1", "learning rate of the last step", true},
-    [EPOCH_SECONDS] = {"seconds", "s", "wall time of the epoch", false},
+    [EPOCH_SECONDS] = {"seconds", "s", "wall time of the epoch's training, since the last resume",
+                       false},
     [EPOCH_IMAGES_PER_SECOND] = {"images_per_second", "1/s", "training samples by time", false},
 };
 
@@ -67,6 +68,24 @@ cleanup:
     return status;
 }
 
+static Status series_reserve(Series *series, size_t more) {
+    Series grown;
+    if (series->capacity - series->count >= more) return STATUS_OK;
+    Status status = series_new(&grown, series->quantities, series->count + more);
+    if (status != STATUS_OK) return status;
+    memcpy(grown.values, series->values,
+           series->count * series->quantities * sizeof *series->values);
+    grown.count = series->count;
+    free(series->values);
+    *series = grown;
+    return STATUS_OK;
+}
+
+Status history_reserve(History *history, size_t epochs, size_t steps) {
+    Status status = series_reserve(&history->epochs, epochs);
+    return status == STATUS_OK ? series_reserve(&history->steps, steps) : status;
+}
+
 void history_destroy(History *history) {
     free(history->epochs.values);
     free(history->steps.values);
@@ -83,6 +102,10 @@ void history_add_step(History *history, const double values[STEP_QUANTITIES]) {
 
 double history_epoch(const History *history, size_t epoch, EpochQuantity quantity) {
     return history->epochs.values[epoch * EPOCH_QUANTITIES + quantity];
+}
+
+double history_step(const History *history, size_t step, StepQuantity quantity) {
+    return history->steps.values[step * STEP_QUANTITIES + quantity];
 }
 
 static void digest_series(Digester *digester, const Series *series, const Quantity table[]) {

@@ -4,14 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "mnist_dist/base/digits.h"
 #include "mnist_dist/base/safefile.h"
 #include "mnist_dist/nn/loss.h"
-
-EvaluationImages test_images(const Dataset *dataset) {
-    return (EvaluationImages){.images = dataset->test_images,
-                              .labels = dataset->test_labels,
-                              .count = dataset->info.test_rows};
-}
 
 Status submission_write(const char *path, const float *probabilities, size_t count) {
     char *text = NULL;

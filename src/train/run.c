@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "mnist_dist/base/log.h"
+#include "mnist_dist/base/memory.h"
 #include "mnist_dist/base/safefile.h"
 #include "run_parts.h"
 
@@ -25,7 +26,6 @@ static Status open_directory(Run *run, Checkpoint *checkpoint, bool *found,
     Status status = STATUS_OK;
     if (named) TRY(run_find_named(checkpoint, run, request->resume));
     TRY(run_choose_directory(run, request, named ? &checkpoint->progress : NULL));
-    run_point_latest(run->directory);
     open_log(run);
     *found = named;
     snprintf(path, sizeof path, "%s", request->resume);
@@ -53,19 +53,25 @@ static Status prepare(Run *run) {
     const Config *config = run->config;
     Status status = STATUS_OK;
     TRY(comm_agree(run->comm, model_new(&run->model, &config->model)));
-    TRY(workload_load(&run->workload, run->comm, &config->data, (uint64_t)config->training.seed));
+    TRY(workload_load(&run->workload, run->comm, &config->data, config_held_out_fold(config)));
     TRY(comm_agree(run->comm, pool_new(&run->pool, (size_t)config->training.threads)));
     TRY(trainer_new(&run->trainer, run->comm, run->pool, config, run->model, &run->workload));
     TRY(evaluator_new(&run->evaluator, run->comm, run->pool, run->model, signals_stop_pending));
-    if (comm_rank(run->comm) == 0) status = write_config(run);
+    if (comm_rank(run->comm) == 0)
+        status = MEMORY_NEW(&run->best, model_parameter_count(run->model));
     TRY(comm_agree(run->comm, status));
 cleanup:
     return status;
 }
 
-static Status log_heading(const Run *run) {
+/* **Collective.** Now that nothing is refused any more: what the run is, on paper and on screen. */
+static Status announce(const Run *run) {
     char *table = NULL;
     Status status = model_summary(&table, run->model);
+    if (status == STATUS_OK && comm_rank(run->comm) == 0) {
+        status = write_config(run);
+        run_point_latest(run->directory);
+    }
     if (status == STATUS_OK) run_log_start(run, table);
     free(table);
     return comm_agree(run->comm, status);
@@ -82,6 +88,7 @@ static Status train_steps(Run *run) {
     const Progress *progress = &trainer->progress;
     uint64_t every = (uint64_t)run->config->checkpoint.every_steps;
     Status status = STATUS_OK;
+    TRY(trainer_begin_epoch(trainer));
     start_epoch_clock(run);
     while (progress->epoch_step < trainer->steps_per_epoch) {
         Request request = REQUEST_NONE;
@@ -140,23 +147,25 @@ static bool advance_epoch(Trainer *trainer, double accuracy, bool *rate_fell) {
  * rows held out, the training accuracy is watched instead. */
 static Status end_epoch(Run *run) {
     Trainer *trainer = run->trainer;
-    const Workload *workload = &run->workload;
-    EvaluationImages images = {.images = workload->dataset.train_images,
-                               .labels = workload->dataset.train_labels,
-                               .rows = workload->split.validation,
-                               .count = workload->split.validation_count};
+    EvaluationImages images = workload_validation(&run->workload);
     double trained = clock_seconds(), seconds = trained - run->epoch_started;
     Tally validation;
     Status status = evaluator_run(run->evaluator, &validation, NULL, trainer->params, &images);
     if (status != STATUS_OK) return status;
     trainer->times.seconds[PHASE_EVALUATE] += clock_seconds() - trained;
+    if (!isfinite(validation.loss))
+        return status_fail(STATUS_DIVERGED,
+                           "epoch %llu: the validation loss is not finite; lower "
+                           "optimizer.learning_rate",
+                           (unsigned long long)trainer->progress.epoch + 1);
 
-    size_t steps = trainer->history.steps.count;
-    double rate = trainer->history.steps.values[(steps - 1) * STEP_QUANTITIES + STEP_LEARNING_RATE];
+    const History *history = &trainer->history;
+    double rate = history_step(history, history->steps.count - 1, STEP_LEARNING_RATE);
     note_epoch(run, rate, &validation, seconds);
     const Tally *watched = validation.count > 0 ? &validation : &trainer->progress.running;
     bool rate_fell = false;
     bool best = advance_epoch(trainer, tally_accuracy(watched), &rate_fell);
+    if (best && comm_rank(run->comm) == 0) run_best_is_live(run);
     run_log_epoch(run, rate_fell, best);
     return run_save(run, RUN_UNDER_WAY, best);
 }
@@ -170,6 +179,7 @@ static Status train_epochs(Run *run) {
     }
     TRY(run_finish(run));
     Checkpoint result = run_snapshot(run, RUN_FINISHED);
+    run_log_times(run);
     if (comm_rank(run->comm) == 0) run_log_result(&result, run->directory);
 cleanup:
     return status;
@@ -199,7 +209,18 @@ static Status agree_on_start(Run *run, bool *found, bool *finished, Status statu
     return STATUS_OK;
 }
 
+/* **Collective.** Goes on from rank 0's checkpoint. */
+static Status restore(Run *run, Checkpoint *checkpoint, const RunRequest *request) {
+    Status status = run_restore(run, checkpoint);
+    if (status != STATUS_OK || comm_rank(run->comm) != 0) return status;
+    if (run_resume_kind(request) != RESUME_CHECKPOINT) return status;
+    Checkpoint restored = run_snapshot(run, RUN_UNDER_WAY);
+    run_best_adopt(run, &restored, request->resume);
+    return status;
+}
+
 static void close_run(Run *run) {
+    free(run->best);
     evaluator_destroy(run->evaluator);
     trainer_destroy(run->trainer);
     workload_destroy(&run->workload);
@@ -224,8 +245,8 @@ Status run_train(Comm *comm, const Config *config, const RunRequest *request) {
         goto cleanup;
     }
     TRY(prepare(&run));
-    TRY(log_heading(&run));
-    if (found) TRY(run_restore(&run, &checkpoint));
+    if (found) TRY(restore(&run, &checkpoint, request));
+    TRY(announce(&run));
     status = train_epochs(&run);
     if (status == STATUS_STOPPED) status = save_stop(&run);
 cleanup:

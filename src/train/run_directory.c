@@ -9,7 +9,7 @@
 #include "mnist_dist/base/safefile.h"
 #include "run_parts.h"
 
-static const char RUNS[] = "runs/";
+static const char RUNS[] = "runs/", LATEST[] = "runs/latest";
 
 static void default_directory(char *directory, size_t size, const Config *config) {
     const char *job = getenv("SLURM_JOB_ID");
@@ -19,16 +19,31 @@ static void default_directory(char *directory, size_t size, const Config *config
         snprintf(directory, size, "%s%s", RUNS, config->name);
 }
 
-static bool exists(const char *path) {
+static bool holds_run(const char *directory) {
+    char path[PATH_MAX];
     struct stat info;
+    snprintf(path, sizeof path, "%s/checkpoints", directory);
     return lstat(path, &info) == 0;
 }
 
-/* The first of NAME, NAME-2, NAME-3 ... that does not exist yet. */
+/* `--out runs/latest` means the run that the link points at. */
+static Status follow_latest(char *directory, size_t size) {
+    char target[256];
+    if (strcmp(directory, LATEST) != 0) return STATUS_OK;
+    ssize_t length = readlink(LATEST, target, sizeof target - 1);
+    if (length < 0)
+        return status_fail(STATUS_USAGE,
+                           "--out %s: there is no such link yet; name the run's folder", LATEST);
+    target[length] = '\0';
+    snprintf(directory, size, "%s%s", RUNS, target);
+    return STATUS_OK;
+}
+
+/* The first of NAME, NAME-2, NAME-3 ... that holds no run yet. */
 static void step_beside(char *directory, size_t size) {
     char base[PATH_MAX];
     snprintf(base, sizeof base, "%s", directory);
-    for (int number = 2; exists(directory); number++)
+    for (int number = 2; holds_run(directory); number++)
         snprintf(directory, size, "%.*s-%d", (int)size - 16, base, number);
 }
 
@@ -45,7 +60,7 @@ static Status name_directory(char *directory, size_t size, const Config *config,
         return status_fail(STATUS_USAGE, "--out: the path is longer than %zu characters", size - 1);
     size_t length = strlen(directory);
     while (length > 1 && directory[length - 1] == '/') directory[--length] = '\0';
-    return STATUS_OK;
+    return follow_latest(directory, size);
 }
 
 static void name_checkpoints(Run *run) {
@@ -66,9 +81,10 @@ Status run_choose_directory(Run *run, const RunRequest *request, const Progress 
 }
 
 void run_point_latest(const char *directory) {
-    static const char latest[] = "runs/latest", temporary[] = "runs/.latest.tmp";
+    static const char temporary[] = "runs/.latest.tmp";
     if (strncmp(directory, RUNS, strlen(RUNS)) != 0) return;
     unlink(temporary);
-    if (symlink(directory + strlen(RUNS), temporary) == 0 && rename(temporary, latest) == 0) return;
-    log_warning("%s could not be made to point at %s", latest, directory);
+    if (symlink(directory + strlen(RUNS), temporary) == 0 && rename(temporary, LATEST) == 0) return;
+    log_warning("%s could not be made to point at %s", LATEST, directory);
+    unlink(temporary);
 }

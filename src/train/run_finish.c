@@ -8,23 +8,6 @@
 #include "mnist_dist/train/predict.h"
 #include "run_parts.h"
 
-/* Rank 0: the weights of best.h5, or a warning and the live ones if it cannot be had. */
-static void read_best(const Run *run, float *params) {
-    char path[PATH_MAX];
-    Checkpoint best = {0};
-    size_t bytes = model_parameter_count(run->model) * sizeof(float);
-    snprintf(path, sizeof path, "%s/best.h5", run->checkpoints);
-    Status status = checkpoint_read(&best, path);
-    if (status == STATUS_OK && best.parameter_count * sizeof(float) == bytes) {
-        memcpy(params, best.params, bytes);
-    } else {
-        log_warning("%s; the last epoch's network predicts instead", status_message());
-        status_clear();
-        memcpy(params, run->trainer->params, bytes);
-    }
-    checkpoint_free(&best);
-}
-
 /* **Collective.** Evaluates images and logs their line and, for validation, the table. */
 static Status log_validation(Run *run, const float *params, float *probabilities,
                              const EvaluationImages *images) {
@@ -36,7 +19,9 @@ static Status log_validation(Run *run, const float *params, float *probabilities
     confusion_count(&confusion, probabilities, images);
     status = confusion_text(&table, &confusion);
     if (status == STATUS_OK)
-        log_line("validation with best.h5: accuracy %.2f %% (%lld of %lld), loss %.4f\n%s",
+        log_line("validation of epoch %llu's network, the best: accuracy %.2f %% (%lld of %lld), "
+                 "loss %.4f\n%s",
+                 (unsigned long long)run->trainer->progress.best_epoch,
                  100.0 * tally_accuracy(&tally), (long long)tally.correct, (long long)tally.count,
                  tally_loss(&tally), table);
     free(table);
@@ -66,19 +51,15 @@ static size_t larger(size_t a, size_t b) {
 }
 
 Status run_finish(Run *run) {
-    const Workload *workload = &run->workload;
-    EvaluationImages validation = {.images = workload->dataset.train_images,
-                                   .labels = workload->dataset.train_labels,
-                                   .rows = workload->split.validation,
-                                   .count = workload->split.validation_count};
-    EvaluationImages test = test_images(&workload->dataset);
+    EvaluationImages validation = workload_validation(&run->workload);
+    EvaluationImages test = workload_test(&run->workload);
     size_t parameters = model_parameter_count(run->model);
     float *params = NULL, *probabilities = NULL;
     Status status = MEMORY_NEW(&params, parameters);
     if (status == STATUS_OK)
         status = MEMORY_NEW(&probabilities, DIGIT_CLASSES * larger(validation.count, test.count));
     TRY(comm_agree(run->comm, status));
-    if (comm_rank(run->comm) == 0) read_best(run, params);
+    if (comm_rank(run->comm) == 0) memcpy(params, run->best, parameters * sizeof *params);
     comm_broadcast(run->comm, params, parameters * sizeof *params, 0);
 
     if (validation.count > 0) TRY(log_validation(run, params, probabilities, &validation));

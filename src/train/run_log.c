@@ -71,13 +71,30 @@ void run_log_epoch(const Run *run, bool rate_fell, bool best) {
              rate_fell ? "  rate falls" : "");
 }
 
+/* Where rank 0's time went. */
+void run_log_times(const Run *run) {
+    PhaseTimes times = trainer_times(run->trainer);
+    char text[256] = "";
+    double all = 0.0;
+    for (int i = 0; i < PHASE_COUNT; i++) all += times.seconds[i];
+    for (Phase i = 0; i < PHASE_COUNT; i++) {
+        size_t used = strlen(text);
+        snprintf(text + used, sizeof text - used, "%s%s %.1f %%", i > 0 ? ", " : "", phase_name(i),
+                 100.0 * times.seconds[i] / all);
+    }
+    log_line("time: %s", text);
+}
+
 void run_log_result(const Checkpoint *checkpoint, const char *directory) {
     const Progress *progress = &checkpoint->progress;
+    const History *history = &checkpoint->history;
+    size_t epochs = history->epochs.count;
+    bool validates = epochs > 0 && !isnan(history_epoch(history, epochs - 1, EPOCH_VAL_ACCURACY));
     char digest[DIGEST_TEXT];
     if (checkpoint_state_digest(digest, checkpoint) != STATUS_OK) digest[0] = '\0';
-    log_line("%s: finished after %llu epochs, %llu steps; best validation accuracy %.2f %% in "
-             "epoch %llu",
+    log_line("%s: finished after %llu epochs, %llu steps; best %s accuracy %.2f %% in epoch %llu",
              directory, (unsigned long long)progress->epoch, (unsigned long long)progress->step,
-             100.0 * progress->best_accuracy, (unsigned long long)progress->best_epoch);
+             validates ? "validation" : "training", 100.0 * progress->best_accuracy,
+             (unsigned long long)progress->best_epoch);
     log_line("state digest %s", digest);
 }

@@ -4,6 +4,7 @@
  *   run_directory.c  where the run lives (rank 0 alone)
  *   run_resume.c     finding a checkpoint and giving it to all ranks
  *   run_save.c       checkpoints, metrics
+ *   run_best.c       the best network so far
  *   run_finish.c     the best network's confusion matrix and predictions
  *   run_log.c        what a person sees */
 #pragma once
@@ -26,6 +27,7 @@ typedef struct Run {
     Workload workload;
     Trainer *trainer;
     Evaluator *evaluator;
+    float *best;           /* rank 0: the parameters of progress.best_epoch, once there is one */
     int failed_saves;      /* in a row */
     double epoch_started;  /* clock_seconds */
     uint64_t epoch_images; /* trained since then */
@@ -53,14 +55,25 @@ Status run_find_named(Checkpoint *checkpoint, const Run *run, const char *path);
 /* Whether no training is left: the last epoch is done, or early stopping has struck. */
 bool run_is_done(const Config *config, const Progress *progress);
 
-/* **Collective.** Puts rank 0's checkpoint into every rank's trainer; checks the data's
+/* **Collective.** Moves rank 0's checkpoint into every rank's trainer; checks the data's
  * fingerprint. */
-Status run_restore(Run *run, const Checkpoint *checkpoint);
+Status run_restore(Run *run, Checkpoint *checkpoint);
 
 /* **Collective.** Writes a checkpoint marked `mark` (and best.h5 first, if `best`), metrics.h5 and
  * metrics.csv. A failed write warns; the third in a row, or that of a stop, is STATUS_CHECKPOINT.
  */
 Status run_save(Run *run, RunStatus mark, bool best);
+
+/* Rank 0: takes the live parameters, or those of a checkpoint, for the best so far. */
+void run_best_is_live(Run *run);
+void run_best_from(Run *run, const Checkpoint *checkpoint);
+
+/* Whether the live parameters are those of the best epoch, no step having been made since. */
+bool run_best_is_current(const Progress *progress);
+
+/* Rank 0, after going on from a checkpoint named by the user: brings the best.h5 that belongs to it
+ * into the run's directory, or warns that there is none. */
+void run_best_adopt(const Run *run, const Checkpoint *checkpoint, const char *path);
 
 /* **Collective.** Confusion matrix of the best network on the validation rows, predictions for the
  * test images, and the mark that the run is finished. */
@@ -73,3 +86,4 @@ void run_log_start(const Run *run, const char *model_table);
 void run_log_progress(Run *run);
 void run_log_epoch(const Run *run, bool rate_fell, bool best);
 void run_log_result(const Checkpoint *checkpoint, const char *directory);
+void run_log_times(const Run *run);

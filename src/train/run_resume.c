@@ -10,16 +10,30 @@ bool run_is_done(const Config *config, const Progress *progress) {
            (patience > 0 && progress->stale_epochs >= (uint64_t)patience);
 }
 
+/* Whether the checkpoint may be gone on from under the run's configuration. */
+static Status check_resume(const Run *run, const Checkpoint *checkpoint, const char *path) {
+    const Progress *progress = &checkpoint->progress;
+    uint64_t begun = progress->epoch + (progress->epoch_step > 0);
+    Status status = config_compare(&checkpoint->config, run->config, path);
+    if (status != STATUS_OK || progress->status == RUN_FINISHED) return status;
+    if (begun <= (uint64_t)run->config->training.epochs) return STATUS_OK;
+    return status_fail(
+        STATUS_USAGE,
+        "%s: %llu epochs are done or begun, which is more than training.epochs=%lld; "
+        "give training.epochs=%llu or more, or train anew with --resume never",
+        path, (unsigned long long)begun, (long long)run->config->training.epochs,
+        (unsigned long long)begun);
+}
+
 Status run_find_newest(Checkpoint *checkpoint, bool *found, char *path, const Run *run) {
     Status status = checkpoint_read_newest(checkpoint, found, path, run->checkpoints);
     if (status != STATUS_OK || !*found) return status;
-    return config_compare(&checkpoint->config, run->config, path);
+    return check_resume(run, checkpoint, path);
 }
 
 Status run_find_named(Checkpoint *checkpoint, const Run *run, const char *path) {
     Status status = checkpoint_read(checkpoint, path);
-    if (status != STATUS_OK) return status;
-    return config_compare(&checkpoint->config, run->config, path);
+    return status == STATUS_OK ? check_resume(run, checkpoint, path) : status;
 }
 
 /* Rank 0: the data must be the rows that the run began with, since their numbers name random
@@ -36,40 +50,38 @@ static Status check_data(const Run *run, const Checkpoint *checkpoint) {
                        run->config->data.path, info->fingerprint, checkpoint->data_fingerprint);
 }
 
-/* **Collective.** Copies rank 0's series; every rank has made room for the same number of rows. */
-static void broadcast_series(Comm *comm, Series *series) {
-    comm_broadcast(comm, &series->count, sizeof series->count, 0);
-    comm_broadcast(comm, series->values,
-                   series->count * series->quantities * sizeof *series->values, 0);
-}
-
-static Status copy_series(Series *into, const Series *from) {
-    if (from->count > into->capacity)
-        return status_fail(STATUS_CHECKPOINT,
-                           "the checkpoint's history has %zu rows, this configuration has %zu",
-                           from->count, into->capacity);
-    into->count = from->count;
-    memcpy(into->values, from->values, from->count * from->quantities * sizeof *from->values);
-    return STATUS_OK;
-}
-
 /* Rank 0: moves what the checkpoint holds into the trainer. */
-static Status fill_trainer(Run *run, const Checkpoint *checkpoint) {
+static Status fill_trainer(Run *run, Checkpoint *checkpoint) {
     Trainer *trainer = run->trainer;
     size_t bytes = model_parameter_count(run->model) * sizeof(float);
     Status status = check_data(run, checkpoint);
     if (status != STATUS_OK) return status;
-    TRY(copy_series(&trainer->history.epochs, &checkpoint->history.epochs));
-    TRY(copy_series(&trainer->history.steps, &checkpoint->history.steps));
     memcpy(trainer->params, checkpoint->params, bytes);
     for (int i = 0; i < OPTIMIZER_MAX_SLOTS; i++)
         if (trainer->slots[i] != NULL) memcpy(trainer->slots[i], checkpoint->slots[i], bytes);
     trainer->progress = checkpoint->progress;
-cleanup:
-    return status;
+    history_destroy(&trainer->history);
+    trainer->history = checkpoint->history;
+    checkpoint->history = (History){{0}, {0}};
+    run_best_from(run, checkpoint);
+    return STATUS_OK;
 }
 
-Status run_restore(Run *run, const Checkpoint *checkpoint) {
+/* **Collective.** Gives rank 0's history to all. */
+static Status broadcast_history(Comm *comm, History *history) {
+    size_t epochs = history->epochs.count, steps = history->steps.count;
+    comm_broadcast(comm, &epochs, sizeof epochs, 0);
+    comm_broadcast(comm, &steps, sizeof steps, 0);
+    Status status = comm_agree(comm, history_reserve(history, epochs, steps));
+    if (status != STATUS_OK) return status;
+    history->epochs.count = epochs;
+    history->steps.count = steps;
+    comm_broadcast(comm, history->epochs.values, epochs * EPOCH_QUANTITIES * sizeof(double), 0);
+    comm_broadcast(comm, history->steps.values, steps * STEP_QUANTITIES * sizeof(double), 0);
+    return STATUS_OK;
+}
+
+Status run_restore(Run *run, Checkpoint *checkpoint) {
     Trainer *trainer = run->trainer;
     Status status = STATUS_OK;
     if (comm_rank(run->comm) == 0) status = fill_trainer(run, checkpoint);
@@ -81,8 +93,6 @@ Status run_restore(Run *run, const Checkpoint *checkpoint) {
     for (int i = 0; i < OPTIMIZER_MAX_SLOTS; i++)
         if (trainer->slots[i] != NULL) comm_broadcast(run->comm, trainer->slots[i], bytes, 0);
     comm_broadcast(run->comm, &trainer->progress, sizeof trainer->progress, 0);
-    broadcast_series(run->comm, &trainer->history.epochs);
-    broadcast_series(run->comm, &trainer->history.steps);
     trainer->progress.status = RUN_UNDER_WAY;
-    return STATUS_OK;
+    return broadcast_history(run->comm, &trainer->history);
 }

@@ -19,6 +19,7 @@ Checkpoint run_snapshot(const Run *run, RunStatus mark) {
         .model = run->model,
         .parameter_count = model_parameter_count(run->model),
         .params = trainer->params,
+        .best = run_best_is_current(&trainer->progress) ? NULL : run->best,
         .progress = trainer->progress,
         .history = trainer->history,
         .train_rows = info->train_rows,
@@ -32,8 +33,8 @@ Checkpoint run_snapshot(const Run *run, RunStatus mark) {
     return checkpoint;
 }
 
-/* Rank 0: all files of this moment. */
-static Status write_files(const Run *run, RunStatus mark, bool best) {
+/* Rank 0: the checkpoints of this moment. */
+static Status write_checkpoints(const Run *run, RunStatus mark, bool best) {
     char path[PATH_MAX];
     Checkpoint checkpoint = run_snapshot(run, mark);
     Status status = STATUS_OK;
@@ -43,10 +44,19 @@ static Status write_files(const Run *run, RunStatus mark, bool best) {
     }
     checkpoint_step_path(path, run->checkpoints, checkpoint.progress.step);
     TRY(checkpoint_write(&checkpoint, path));
-    checkpoint_prune(run->checkpoints, (size_t)run->config->checkpoint.keep);
-    TRY(metrics_write(&checkpoint.history, run->directory));
+    checkpoint_prune(run->checkpoints, (size_t)run->config->checkpoint.keep,
+                     checkpoint.progress.step);
 cleanup:
     return status;
+}
+
+/* Rank 0: after a good checkpoint; the metrics stand in that too, so that a failure here is no more
+ * than a warning. */
+static void write_metrics(Run *run) {
+    run->failed_saves = 0;
+    if (metrics_write(&run->trainer->history, run->directory) == STATUS_OK) return;
+    log_warning("%s", status_message());
+    status_clear();
 }
 
 /* Rank 0: whether a failed write ends the run. */
@@ -61,9 +71,7 @@ static Status judge_failure(Run *run, RunStatus mark) {
     snprintf(reason, sizeof reason, "%s", status_message());
     status_clear();
     return status_fail(STATUS_CHECKPOINT,
-                       "%s; free the disk and run again to go on from the last "
-                       "checkpoint",
-                       reason);
+                       "%s; mend that and run again to go on from the last checkpoint", reason);
 }
 
 Status run_save(Run *run, RunStatus mark, bool best) {
@@ -71,9 +79,9 @@ Status run_save(Run *run, RunStatus mark, bool best) {
     trainer_collect(run->trainer);
     Status status = STATUS_OK;
     if (comm_rank(run->comm) == 0) {
-        status = write_files(run, mark, best);
+        status = write_checkpoints(run, mark, best);
         if (status == STATUS_OK)
-            run->failed_saves = 0;
+            write_metrics(run);
         else
             status = judge_failure(run, mark);
     }

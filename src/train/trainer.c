@@ -63,7 +63,8 @@ cleanup:
 
 static Status allocate_workspaces(Trainer *trainer) {
     const TrainingOptions *training = &trainer->config->training;
-    size_t capacity = shard_capacity((size_t)training->batch_size, (size_t)training->shards);
+    size_t batch = (size_t)training->batch_size, rows = trainer->source.sampler.count;
+    size_t capacity = shard_capacity(batch < rows ? batch : rows, (size_t)training->shards);
     Status status = STATUS_OK;
     TRY(MEMORY_NEW(&trainer->workspaces, pool_threads(trainer->pool)));
     for (size_t i = 0; i < pool_threads(trainer->pool); i++)
@@ -74,14 +75,13 @@ cleanup:
 
 static Status allocate(Trainer *trainer) {
     const TrainingOptions *training = &trainer->config->training;
-    uint64_t epochs = (uint64_t)training->epochs;
     Status status = STATUS_OK;
     TRY(gradsync_new(&trainer->sync, trainer->comm, model_parameter_count(trainer->model),
                      (size_t)training->shards));
     TRY(allocate_vectors(trainer));
     TRY(allocate_reports(trainer));
     TRY(allocate_workspaces(trainer));
-    TRY(history_new(&trainer->history, epochs, epochs * trainer->steps_per_epoch));
+    TRY(history_new(&trainer->history, 0, 0));
 cleanup:
     return status;
 }
@@ -168,7 +168,7 @@ static void compute_shard(void *context, size_t i, size_t thread) {
     const float *logits = model_forward(trainer->model, trainer->params, space->scratch, &pass);
     ShardReport *report = &trainer->reports[shard];
     report->tally = loss_cross_entropy(logits, batch->targets, batch->labels, batch->count);
-    report->request = signals_pending();
+    report->request = trainer->request;
     lap(&space->times, PHASE_FORWARD, &since);
 
     loss_cross_entropy_gradient(space->dlogits, logits, batch->targets, batch->count,
@@ -202,11 +202,16 @@ static void step_slice(Trainer *trainer, double rate) {
                    trainer->progress.step + 1);
 }
 
-double trainer_rate(const Trainer *trainer) {
+static double next_rate(const Trainer *trainer) {
     ScheduleWhere where = {trainer->progress.step, trainer->steps_per_epoch,
                            (uint64_t)trainer->config->training.epochs * trainer->steps_per_epoch};
     return schedule_rate(&trainer->config->schedule, trainer->config->optimizer.learning_rate,
                          &where, &trainer->progress.plateau);
+}
+
+Status trainer_begin_epoch(Trainer *trainer) {
+    size_t left = trainer->steps_per_epoch - trainer->progress.epoch_step;
+    return comm_agree(trainer->comm, history_reserve(&trainer->history, 1, left));
 }
 
 static void note_step(Trainer *trainer, const Tally *tally, double rate, double norm) {
@@ -222,6 +227,7 @@ static void note_step(Trainer *trainer, const Tally *tally, double rate, double 
 }
 
 Status trainer_step(Trainer *trainer, Request *request) {
+    trainer->request = signals_pending();
     pool_run(trainer->pool, own_shards(trainer), compute_shard, trainer);
 
     double since = clock_seconds();
@@ -235,7 +241,7 @@ Status trainer_step(Trainer *trainer, Request *request) {
                            "lower optimizer.learning_rate",
                            (unsigned long long)trainer->progress.step, tally_loss(&tally), norm);
 
-    double rate = trainer_rate(trainer);
+    double rate = next_rate(trainer);
     step_slice(trainer, rate);
     lap(&trainer->times, PHASE_OPTIMIZER, &since);
     gradsync_gather(trainer->sync, trainer->params);

@@ -6,7 +6,7 @@ static void limit_rows(DatasetInfo *info, int64_t limit) {
     if (limit > 0 && (size_t)limit < info->train_rows) info->train_rows = (size_t)limit;
 }
 
-Status workload_load(Workload *workload, Comm *comm, const DataOptions *options, uint64_t seed) {
+Status workload_load(Workload *workload, Comm *comm, const DataOptions *options, int64_t fold) {
     *workload = (Workload){0};
     DatasetInfo info = {0};
     Status status = STATUS_OK;
@@ -18,13 +18,12 @@ Status workload_load(Workload *workload, Comm *comm, const DataOptions *options,
     TRY(comm_shared(&memory, comm, dataset_bytes(&info)));
     if (comm_node_rank(comm) == 0) status = dataset_read(memory, &info, options->path);
     TRY(comm_agree(comm, status));
+    comm_barrier(comm);
     dataset_view(&workload->dataset, &info, memory);
     limit_rows(&workload->dataset.info, options->limit);
-
-    size_t folds = (size_t)options->folds;
-    size_t fold = options->fold < 0 ? (folds > 0 ? seed % folds : 0) : (size_t)options->fold;
     TRY(comm_agree(comm, split_new(&workload->split, workload->dataset.train_labels,
-                                   workload->dataset.info.train_rows, folds, fold)));
+                                   workload->dataset.info.train_rows, (size_t)options->folds,
+                                   (size_t)fold)));
 cleanup:
     if (status != STATUS_OK) workload_destroy(workload);
     return status;
@@ -32,4 +31,17 @@ cleanup:
 
 void workload_destroy(Workload *workload) {
     split_destroy(&workload->split);
+}
+
+EvaluationImages workload_validation(const Workload *workload) {
+    return (EvaluationImages){.images = workload->dataset.train_images,
+                              .labels = workload->dataset.train_labels,
+                              .rows = workload->split.validation,
+                              .count = workload->split.validation_count};
+}
+
+EvaluationImages workload_test(const Workload *workload) {
+    return (EvaluationImages){.images = workload->dataset.test_images,
+                              .labels = workload->dataset.test_labels,
+                              .count = workload->dataset.info.test_rows};
 }

@@ -29,7 +29,7 @@ train 2 "${quick[@]}" training.epochs=4 >more.txt
 grep -c '^epoch ' more.txt | grep -qx 1 || fail "four epochs after three are not one more"
 
 # The confusion matrix counts the same rows as the accuracy, and the epoch that was the best.
-hits=$(sed -n 's/^validation with best.h5: accuracy [0-9.]* % (\([0-9]*\) of 60).*/\1/p' out.txt)
+hits=$(sed -n 's/^validation of epoch [0-9]*.s network, the best: accuracy [0-9.]* % (\([0-9]*\) of 60).*/\1/p' out.txt)
 diagonal=$(awk '/^  label/ { n += $(4 + $2) } END { print n }' out.txt)
 [ "$hits" = "$diagonal" ] || fail "the confusion matrix has $diagonal hits, the accuracy $hits"
 grep -q "best validation accuracy $(awk -v h="$hits" 'BEGIN { printf "%.2f", h / 0.6 }') %" out.txt ||

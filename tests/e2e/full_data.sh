@@ -2,8 +2,13 @@
 # The 42,000 real rows: imported, trained on for an epoch, predicted.
 # shellcheck source=tests/e2e/common.sh
 . "$(dirname "$0")/common.sh"
+# part NAME: Kaggle's file of that name, plain or gzip.
+part() {
+    if [ -f "$DATA_FOLDER/$1.csv" ]; then echo "$DATA_FOLDER/$1.csv"; else echo "$DATA_FOLDER/$1.csv.gz"; fi
+}
+
 if [ -n "${DATA_FOLDER:-}" ]; then
-    "$program" import "$DATA_FOLDER"/train.csv* "$DATA_FOLDER"/test.csv* -o digits.h5 >import.txt
+    "$program" import "$(part train)" "$(part test)" -o digits.h5 >import.txt
     cat import.txt
 elif [ -f "$source/data/digits.h5" ]; then
     cp "$source/data/digits.h5" .

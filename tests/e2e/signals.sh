@@ -24,8 +24,10 @@ start() {
 # rank_process DIRECTORY NUMBER: the process of one of the run's ranks.
 rank_process() {
     pgrep -f -- "mnist_dist train .*--out $1\$" | while read -r process; do
-        tr '\0' '\n' <"/proc/$process/environ" 2>/dev/null |
-            grep -qx "OMPI_COMM_WORLD_RANK=$2" && echo "$process" || true
+        if tr '\0' '\n' <"/proc/$process/environ" 2>/dev/null |
+            grep -qx "OMPI_COMM_WORLD_RANK=$2"; then
+            echo "$process"
+        fi
     done | head -n 1
 }
 

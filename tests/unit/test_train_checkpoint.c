@@ -364,15 +364,15 @@ static void prune_keeps_the_newest(void **state) {
     snprintf(left, sizeof left, ".step-00000103.h5.%ld.tmp", (long)child);
     spill(left, "half", 4);
     spill("step-notes.h5", "mine", 4);
-    checkpoint_prune(".", 3);
+    checkpoint_prune(".", 3, UINT64_MAX);
     assert_int_equal(entries(), 5);
     assert_int_equal(access("step-00000099.h5", F_OK), -1);
     assert_int_equal(access("step-00000100.h5", F_OK), 0);
     assert_int_equal(access("step-00000102.h5", F_OK), 0);
     assert_int_equal(access("step-notes.h5", F_OK), 0);
     assert_int_equal(access("best.h5", F_OK), 0);
-    checkpoint_prune(".", 3);
-    checkpoint_prune("missing", 3);
+    checkpoint_prune(".", 3, UINT64_MAX);
+    checkpoint_prune("missing", 3, UINT64_MAX);
     assert_int_equal(entries(), 5);
     assert_string_equal(status_message(), "");
 }

@@ -7,6 +7,10 @@
 
 #include <stdbool.h>
 
+/* Makes sure that descriptors 0 to 2 are open and that a closed pipe does not kill: called first,
+ * lest a file that is opened later take the place of a closed standard output. */
+void log_prepare(void);
+
 /* Says whether this process may speak, and finds out whether a person watches: standard output is
  * a terminal, or is mpirun's pseudo-terminal while mpirun's own output is one. */
 void log_start(bool speaks);

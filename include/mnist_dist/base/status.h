@@ -22,7 +22,8 @@ typedef enum Status {
 Status status_fail(Status code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* As status_fail, with ": " and the text of `errno` after the line. */
-Status status_fail_errno(Status code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+Status status_fail_errno(Status code, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* The pending line, or "" if there is none. Valid until status_clear on this thread. */
 const char *status_message(void);

@@ -34,8 +34,9 @@ typedef struct Range {
 Range gradsync_shards(const GradSync *sync); /* the shards that this rank computes */
 Range gradsync_slice(const GradSync *sync);  /* the floats that this rank finishes; may be empty */
 
-/* **Collective.** gradients[i] is the flat gradient of this rank's i-th shard; they are overwritten.
- * On return the finished sum of this rank's slice stands in gradients[0][slice.begin .. end - 1]. */
+/* **Collective.** gradients[i] is the flat gradient of this rank's i-th shard; they are
+ * overwritten. On return the finished sum of this rank's slice stands in gradients[0][slice.begin
+ * .. end - 1]. */
 void gradsync_reduce(GradSync *sync, float *const gradients[]);
 
 /* **Collective.** Each rank has filled its slice of `vector`; after the call all have all of it. */
@@ -44,10 +45,7 @@ void gradsync_gather(GradSync *sync, float *vector);
 /* **Collective.** As gradsync_gather, but only rank 0 has all of it. */
 void gradsync_collect(GradSync *sync, float *vector);
 
-/* Sum of squares of this rank's slice of `vector`, per block of GRADSYNC_BLOCK floats: writes
- * blocks[slice.begin / GRADSYNC_BLOCK ...]; the caller gathers them and sums them by tree_sum. */
-void gradsync_squares(const GradSync *sync, const float *vector, double blocks[]);
-
-/* **Collective.** The Euclidean norm of the whole vector, of which each rank has its slice; the same
- * double on all ranks. */
+/* **Collective.** The Euclidean norm of the whole vector, of which each rank has its slice: sums of
+ * squares per block of GRADSYNC_BLOCK floats, in double, added by tree_sum. The same double on all
+ * ranks. */
 double gradsync_norm(GradSync *sync, const float *vector);

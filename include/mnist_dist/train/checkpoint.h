@@ -25,6 +25,7 @@ typedef struct Checkpoint {
     size_t parameter_count;
     float *params;                     /* (parameter_count) */
     float *slots[OPTIMIZER_MAX_SLOTS]; /* (parameter_count) each, as many as the optimizer keeps */
+    float *best; /* params of progress.best_epoch if that is not now; else NULL */
     Progress progress;
     History history;
     char data_fingerprint[DIGEST_TEXT];
@@ -55,6 +56,7 @@ Status checkpoint_read_newest(Checkpoint *checkpoint, bool *found, char *path, c
 /* Whether the folder holds a step file of a later step than this. */
 bool checkpoint_has_later(const char *folder, uint64_t step);
 
-/* Removes all but the newest `keep` step files, and temporary files that a killed writer left. Not
- * to be called while this process writes a checkpoint there. */
-void checkpoint_prune(const char *folder, size_t keep);
+/* Removes all but the newest `keep` step files up to `step`, the newest that is known to be whole,
+ * and temporary files that a killed writer left. Later ones were passed over as damaged: they do
+ * not count. Not to be called while this process writes a checkpoint there. */
+void checkpoint_prune(const char *folder, size_t keep, uint64_t step);

@@ -66,6 +66,9 @@ Status config_set(Config *config, const char *assignment);
 /* Checks what no single key can show: batch_size against shards and the like. */
 Status config_check(const Config *config);
 
+/* The part of the rows that is held out: data.fold, or the seed modulo data.folds; 0 if none is. */
+int64_t config_held_out_fold(const Config *config);
+
 /* The whole configuration as YAML that config_read_text takes back bit for bit; the caller frees
  * *text. */
 Status config_write(char **text, const Config *config);

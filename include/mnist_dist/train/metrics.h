@@ -41,14 +41,18 @@ typedef struct History {
     Series epochs, steps;
 } History;
 
-/* Empty, with room for so many epochs and steps, so that adding a step allocates nothing; what is
- * added beyond the room is not kept. */
+/* Empty, with room for so many epochs and steps. Rows beyond the room are dropped. */
 Status history_new(History *history, size_t epochs, size_t steps);
+
+/* Makes room for so many more, so that adding a step allocates nothing. */
+Status history_reserve(History *history, size_t epochs, size_t steps);
+
 void history_destroy(History *history);
 
 void history_add_epoch(History *history, const double values[EPOCH_QUANTITIES]);
 void history_add_step(History *history, const double values[STEP_QUANTITIES]);
 double history_epoch(const History *history, size_t epoch, EpochQuantity quantity);
+double history_step(const History *history, size_t step, StepQuantity quantity);
 
 /* Adds the quantities that are part of the answer to a digest. */
 void history_digest(Digester *digester, const History *history);

@@ -13,14 +13,14 @@ typedef enum RunStatus {
 } RunStatus;
 
 typedef struct Progress {
-    int64_t status;     /* a RunStatus; not part of the state's digest */
-    uint64_t step;      /* optimizer steps done */
-    uint64_t epoch;     /* epochs done, their evaluation included */
+    int64_t status;      /* a RunStatus; not part of the state's digest */
+    uint64_t step;       /* optimizer steps done */
+    uint64_t epoch;      /* epochs done, their evaluation included */
     uint64_t epoch_step; /* steps done of the epoch under way */
-    Tally running;      /* training samples of the epoch under way */
+    Tally running;       /* training samples of the epoch under way */
     Plateau plateau;
-    double best_accuracy; /* best validation accuracy so far; -1 before the first */
-    uint64_t best_epoch;  /* its epoch, counted from 1 */
+    double best_accuracy;  /* best validation accuracy so far; -1 before the first */
+    uint64_t best_epoch;   /* its epoch, counted from 1 */
     uint64_t stale_epochs; /* epochs since, for early stopping */
 } Progress;
 

@@ -20,7 +20,8 @@
 #include "mnist_dist/train/signals.h"
 #include "mnist_dist/train/workload.h"
 
-/* What a thread works in: the samples of the shard under way, its logits' gradients, activations. */
+/* What a thread works in: the samples of the shard under way, its logits' gradients, activations.
+ */
 typedef struct Workspace {
     Batch batch;
     float *dlogits; /* (shard capacity, 10) */
@@ -46,6 +47,7 @@ typedef struct Trainer {
     float *params;                     /* (parameters) */
     float *slots[OPTIMIZER_MAX_SLOTS]; /* (parameters) each */
     float **gradients;                 /* per shard of this rank: (parameters) */
+    Request request;                   /* what this rank was asked for when the step began */
     ShardReport *reports;              /* (shards) */
     size_t *report_ends;               /* (ranks) in bytes, for the gathering of reports */
     Workspace *workspaces;             /* (threads) */
@@ -55,15 +57,18 @@ typedef struct Trainer {
     PhaseTimes times; /* of the rank's main thread; the shards' phases are in the workspaces */
 } Trainer;
 
-/* **Collective.** A trainer at the start of a run: initial weights, empty history. The config, pool,
- * model and workload must outlive it. */
+/* **Collective.** A trainer at the start of a run: initial weights, empty history. The config,
+ * pool, model and workload must outlive it. */
 Status trainer_new(Trainer **out, Comm *comm, Pool *pool, const Config *config, const Model *model,
                    const Workload *workload);
 void trainer_destroy(Trainer *trainer);
 
-/* **Collective.** One optimizer step on the next global batch of the epoch under way; adds it to the
- * history and to progress.running. *request is the largest of all ranks' requests. STATUS_DIVERGED
- * on all ranks, with nothing changed, if the loss or the gradient is not finite. */
+/* **Collective.** Makes room in the history for the steps that are left of the epoch under way. */
+Status trainer_begin_epoch(Trainer *trainer);
+
+/* **Collective.** One optimizer step on the next global batch of the epoch under way; adds it to
+ * the history and to progress.running. *request is the largest of all ranks' requests.
+ * STATUS_DIVERGED on all ranks, with nothing changed, if the loss or the gradient is not finite. */
 Status trainer_step(Trainer *trainer, Request *request);
 
 /* **Collective.** Makes rank 0's optimizer slots whole, for a checkpoint. */
@@ -71,6 +76,3 @@ void trainer_collect(Trainer *trainer);
 
 /* The sum of the phases' times over this rank's threads. */
 PhaseTimes trainer_times(const Trainer *trainer);
-
-/* The learning rate of the next step. */
-double trainer_rate(const Trainer *trainer);

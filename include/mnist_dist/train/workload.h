@@ -6,13 +6,18 @@
 #include "mnist_dist/data/dataset.h"
 #include "mnist_dist/data/split.h"
 #include "mnist_dist/dist/comm.h"
+#include "mnist_dist/train/evaluate.h"
 
 typedef struct Workload {
     Dataset dataset;
     Split split;
 } Workload;
 
-/* **Collective.** Reads options->path on one rank of each node and deals the rows; `seed` names the
- * held-out part if options->fold is -1. STATUS_DATA on all ranks if it fails on any. */
-Status workload_load(Workload *workload, Comm *comm, const DataOptions *options, uint64_t seed);
+/* **Collective.** Reads options->path on one rank of each node, deals the rows and holds out part
+ * `fold`. STATUS_DATA on all ranks if it fails on any. */
+Status workload_load(Workload *workload, Comm *comm, const DataOptions *options, int64_t fold);
 void workload_destroy(Workload *workload);
+
+/* The held-out rows, and the test part; `count` is 0 where there are none. */
+EvaluationImages workload_validation(const Workload *workload);
+EvaluationImages workload_test(const Workload *workload);
