@@ -143,32 +143,41 @@ static void lap(PhaseTimes *times, Phase phase, double *since) {
     *since = now;
 }
 
-/* The gradient and the tally of this rank's i-th shard: a task of the pool. */
-static void compute_shard(void *context, size_t i, size_t thread) {
-    Trainer *trainer = context;
-    Workspace *space = &trainer->workspaces[thread];
-    Batch *batch = &space->batch;
-    double since = clock_seconds();
-
-    size_t shard = gradsync_shards(trainer->sync).begin + i;
+/* Fetches a shard's samples; returns how many the whole batch has. */
+static size_t fill_shard(Batch *batch, const Trainer *trainer, size_t shard) {
     size_t shards = (size_t)trainer->config->training.shards;
     Range positions = batch_positions(trainer);
     size_t n = positions.end - positions.begin;
     batch_fill_training(batch, &trainer->source, (uint32_t)trainer->progress.epoch,
                         positions.begin + shard_begin(shard, n, shards),
                         shard_size(shard, n, shards));
+    return n;
+}
+
+static ModelPass training_pass(const Trainer *trainer, const Batch *batch) {
+    return (ModelPass){.training = true,
+                       .seed = (uint64_t)trainer->config->training.seed,
+                       .step = (uint32_t)trainer->progress.step,
+                       .count = batch->count,
+                       .images = batch->images,
+                       .ids = batch->ids};
+}
+
+/* The gradient and the tally of this rank's i-th shard: a task of the pool. */
+static void compute_shard(void *context, size_t i, size_t thread) {
+    Trainer *trainer = context;
+    Workspace *space = &trainer->workspaces[thread];
+    Batch *batch = &space->batch;
+    size_t shard = gradsync_shards(trainer->sync).begin + i;
+    double since = clock_seconds();
+
+    size_t n = fill_shard(batch, trainer, shard);
     lap(&space->times, PHASE_FILL, &since);
 
-    ModelPass pass = {.training = true,
-                      .seed = (uint64_t)trainer->config->training.seed,
-                      .step = (uint32_t)trainer->progress.step,
-                      .count = batch->count,
-                      .images = batch->images,
-                      .ids = batch->ids};
+    ModelPass pass = training_pass(trainer, batch);
     const float *logits = model_forward(trainer->model, trainer->params, space->scratch, &pass);
-    ShardReport *report = &trainer->reports[shard];
-    report->tally = loss_cross_entropy(logits, batch->targets, batch->labels, batch->count);
-    report->request = trainer->request;
+    trainer->reports[shard] = (ShardReport){
+        loss_cross_entropy(logits, batch->targets, batch->labels, batch->count), trainer->request};
     lap(&space->times, PHASE_FORWARD, &since);
 
     loss_cross_entropy_gradient(space->dlogits, logits, batch->targets, batch->count,
