@@ -194,7 +194,8 @@ static Status save_stop(Run *run) {
     return status_fail(STATUS_STOPPED,
                        "%s: stopped by a signal in epoch %llu after step %llu, with a checkpoint "
                        "written; run the same command to go on",
-                       run->directory, (unsigned long long)progress->epoch + 1,
+                       run->directory,
+                       (unsigned long long)progress->epoch + (progress->epoch_step > 0),
                        (unsigned long long)progress->step);
 }
 

@@ -63,7 +63,9 @@ Status run_finish(Run *run) {
     comm_broadcast(run->comm, params, parameters * sizeof *params, 0);
 
     if (validation.count > 0) TRY(log_validation(run, params, probabilities, &validation));
-    if (test.count > 0 && run->config->output.predict)
+    if (test.count == 0)
+        log_line("%s holds no test images: no submission.csv is written", run->config->data.path);
+    else if (run->config->output.predict)
         TRY(predict_test(run, params, probabilities, &test));
     TRY(run_save(run, RUN_FINISHED, false));
 cleanup:

@@ -1,8 +1,6 @@
-/* Files that the tests of data make, in a folder of their own that goes when the test ends. */
+/* Files that the tests of data make, in the test's own folder. */
 #pragma once
 
-#include <dirent.h>
-#include <limits.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -12,40 +10,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include "mnist_dist/base/status.h"
-
-static char folder[PATH_MAX / 4];
-
-/* Makes the folder and goes there, so that messages have short names in them. */
-static inline int enter_folder(void **state) {
-    (void)state;
-    status_clear();
-    const char *base = getenv("TMPDIR");
-    snprintf(folder, sizeof folder, "%s/mnist_dist_test.XXXXXX", base != NULL ? base : "/tmp");
-    return mkdtemp(folder) != NULL && chdir(folder) == 0 ? 0 : -1;
-}
-
-/* How many files the folder holds. */
-static inline int count_files(void) {
-    int count = 0;
-    DIR *entries = opendir(folder);
-    for (struct dirent *entry = readdir(entries); entry != NULL; entry = readdir(entries))
-        count += strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
-    closedir(entries);
-    return count;
-}
-
-static inline int leave_folder(void **state) {
-    (void)state;
-    DIR *entries = opendir(folder);
-    if (entries == NULL) return -1;
-    for (struct dirent *entry = readdir(entries); entry != NULL; entry = readdir(entries)) {
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-            unlinkat(dirfd(entries), entry->d_name, 0);
-    }
-    closedir(entries);
-    return chdir("/") == 0 && rmdir(folder) == 0 ? 0 : -1;
-}
+#include "work_folder.h"
 
 /* A growing run of bytes. */
 typedef struct Bytes {

@@ -19,24 +19,7 @@
 #include <unistd.h>
 
 #include "mnist_dist/base/h5file.h"
-
-static char home[PATH_MAX];
-
-static int enter(void **state) {
-    (void)state;
-    char folder[] = "/tmp/h5file-XXXXXX";
-    status_clear();
-    if (getcwd(home, sizeof home) == NULL || mkdtemp(folder) == NULL) return -1;
-    return chdir(folder);
-}
-
-static int leave(void **state) {
-    (void)state;
-    char folder[PATH_MAX], command[PATH_MAX + 16];
-    if (getcwd(folder, sizeof folder) == NULL || chdir(home) != 0) return -1;
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    return system(command);
-}
+#include "work_folder.h"
 
 static H5File *create(void) {
     H5File *file;
@@ -460,22 +443,28 @@ static void foreign_texts_and_compression_are_read(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(arrays_of_all_types_come_back, enter, leave),
-        cmocka_unit_test_setup_teardown(arrays_of_all_ranks_come_back, enter, leave),
-        cmocka_unit_test_setup_teardown(array_of_several_chunks_comes_back, enter, leave),
-        cmocka_unit_test_setup_teardown(empty_array_comes_back, enter, leave),
-        cmocka_unit_test_setup_teardown(rows_grow_and_come_back, enter, leave),
-        cmocka_unit_test_setup_teardown(attributes_come_back, enter, leave),
-        cmocka_unit_test_setup_teardown(wrong_shapes_and_types_are_refused, enter, leave),
-        cmocka_unit_test_setup_teardown(failure_stays_with_the_file, enter, leave),
-        cmocka_unit_test_setup_teardown(full_disk_is_not_overlooked, enter, leave),
-        cmocka_unit_test_setup_teardown(user_block_is_left_and_skipped, enter, leave),
-        cmocka_unit_test_setup_teardown(bytes_are_read_as_a_file, enter, leave),
-        cmocka_unit_test_setup_teardown(what_is_no_hdf5_file_is_refused, enter, leave),
-        cmocka_unit_test_setup_teardown(one_flipped_bit_in_numbers_is_found, enter, leave),
-        cmocka_unit_test_setup_teardown(objects_are_found, enter, leave),
-        cmocka_unit_test_setup_teardown(links_and_foreign_storage_are_not_followed, enter, leave),
-        cmocka_unit_test_setup_teardown(foreign_texts_and_compression_are_read, enter, leave),
+        cmocka_unit_test_setup_teardown(arrays_of_all_types_come_back, enter_folder, leave_folder),
+        cmocka_unit_test_setup_teardown(arrays_of_all_ranks_come_back, enter_folder, leave_folder),
+        cmocka_unit_test_setup_teardown(array_of_several_chunks_comes_back, enter_folder,
+                                        leave_folder),
+        cmocka_unit_test_setup_teardown(empty_array_comes_back, enter_folder, leave_folder),
+        cmocka_unit_test_setup_teardown(rows_grow_and_come_back, enter_folder, leave_folder),
+        cmocka_unit_test_setup_teardown(attributes_come_back, enter_folder, leave_folder),
+        cmocka_unit_test_setup_teardown(wrong_shapes_and_types_are_refused, enter_folder,
+                                        leave_folder),
+        cmocka_unit_test_setup_teardown(failure_stays_with_the_file, enter_folder, leave_folder),
+        cmocka_unit_test_setup_teardown(full_disk_is_not_overlooked, enter_folder, leave_folder),
+        cmocka_unit_test_setup_teardown(user_block_is_left_and_skipped, enter_folder, leave_folder),
+        cmocka_unit_test_setup_teardown(bytes_are_read_as_a_file, enter_folder, leave_folder),
+        cmocka_unit_test_setup_teardown(what_is_no_hdf5_file_is_refused, enter_folder,
+                                        leave_folder),
+        cmocka_unit_test_setup_teardown(one_flipped_bit_in_numbers_is_found, enter_folder,
+                                        leave_folder),
+        cmocka_unit_test_setup_teardown(objects_are_found, enter_folder, leave_folder),
+        cmocka_unit_test_setup_teardown(links_and_foreign_storage_are_not_followed, enter_folder,
+                                        leave_folder),
+        cmocka_unit_test_setup_teardown(foreign_texts_and_compression_are_read, enter_folder,
+                                        leave_folder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,33 +18,7 @@
 #include <unistd.h>
 
 #include "mnist_dist/base/safefile.h"
-
-static char home[PATH_MAX];
-
-static int enter(void **state) {
-    (void)state;
-    char folder[] = "/tmp/safefile-XXXXXX";
-    status_clear();
-    if (getcwd(home, sizeof home) == NULL || mkdtemp(folder) == NULL) return -1;
-    return chdir(folder);
-}
-
-static int leave(void **state) {
-    (void)state;
-    char folder[PATH_MAX], command[PATH_MAX + 16];
-    if (getcwd(folder, sizeof folder) == NULL || chdir(home) != 0) return -1;
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    return system(command);
-}
-
-static size_t entries(void) {
-    size_t count = 0;
-    DIR *folder = opendir(".");
-    assert_non_null(folder);
-    while (readdir(folder) != NULL) count++;
-    closedir(folder);
-    return count - 2;
-}
+#include "work_folder.h"
 
 static void put(const char *path, const char *text) {
     FILE *file = fopen(path, "w");
@@ -77,7 +51,7 @@ static void commit_makes_and_replaces(void **state) {
     assert_content("x", "one");
     assert_int_equal(safefile_write("./x", "two!", 4, STATUS_FAILED), STATUS_OK);
     assert_content("x", "two!");
-    assert_int_equal(entries(), 1);
+    assert_int_equal(count_files(), 1);
 }
 
 static void target_stays_until_commit(void **state) {
@@ -97,10 +71,10 @@ static void abandoned_leaves_nothing(void **state) {
     (void)state;
     SafeFile file;
     assert_int_equal(safefile_begin(&file, "x", STATUS_FAILED), STATUS_OK);
-    assert_int_equal(entries(), 1);
+    assert_int_equal(count_files(), 1);
     safefile_abandon(&file);
     safefile_abandon(&file);
-    assert_int_equal(entries(), 0);
+    assert_int_equal(count_files(), 0);
     safefile_abandon(&(SafeFile){.target = ""});
 }
 
@@ -130,7 +104,7 @@ static void bad_targets_are_refused(void **state) {
     assert_refused("missing/x", "No such file");
     assert_refused("real/x", "Not a directory");
     assert_content("real", "keep");
-    assert_int_equal(entries(), 5);
+    assert_int_equal(count_files(), 5);
 }
 
 static void target_that_turns_bad_is_refused_at_commit(void **state) {
@@ -139,7 +113,7 @@ static void target_that_turns_bad_is_refused_at_commit(void **state) {
     assert_int_equal(safefile_begin(&file, "x", STATUS_FAILED), STATUS_OK);
     assert_int_equal(mkfifo("x", 0600), 0);
     assert_int_equal(safefile_commit(&file, STATUS_DATA), STATUS_DATA);
-    assert_int_equal(entries(), 1);
+    assert_int_equal(count_files(), 1);
 }
 
 static void planted_link_is_not_written_through(void **state) {
@@ -184,7 +158,7 @@ static void failed_write_keeps_the_old_file(void **state) {
     assert_int_equal(status, STATUS_CHECKPOINT);
     assert_non_null(strstr(status_message(), "File too large"));
     assert_content("x", "old");
-    assert_int_equal(entries(), 1);
+    assert_int_equal(count_files(), 1);
 }
 
 static void folders_are_made_with_those_above(void **state) {
@@ -224,23 +198,28 @@ static void sweep_takes_what_dead_writers_left(void **state) {
     for (size_t i = 0; i < 5; i++) put(kept[i], "");
     safefile_sweep(".", "step-");
     for (size_t i = 0; i < 5; i++) assert_int_equal(access(kept[i], F_OK), 0);
-    assert_int_equal(entries(), 5);
+    assert_int_equal(count_files(), 5);
     safefile_sweep("missing", "step-");
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(commit_makes_and_replaces, enter, leave),
-        cmocka_unit_test_setup_teardown(target_stays_until_commit, enter, leave),
-        cmocka_unit_test_setup_teardown(abandoned_leaves_nothing, enter, leave),
-        cmocka_unit_test_setup_teardown(umask_is_respected, enter, leave),
-        cmocka_unit_test_setup_teardown(bad_targets_are_refused, enter, leave),
-        cmocka_unit_test_setup_teardown(target_that_turns_bad_is_refused_at_commit, enter, leave),
-        cmocka_unit_test_setup_teardown(planted_link_is_not_written_through, enter, leave),
-        cmocka_unit_test_setup_teardown(long_paths_are_refused, enter, leave),
-        cmocka_unit_test_setup_teardown(failed_write_keeps_the_old_file, enter, leave),
-        cmocka_unit_test_setup_teardown(folders_are_made_with_those_above, enter, leave),
-        cmocka_unit_test_setup_teardown(sweep_takes_what_dead_writers_left, enter, leave),
+        cmocka_unit_test_setup_teardown(commit_makes_and_replaces, enter_folder, leave_folder),
+        cmocka_unit_test_setup_teardown(target_stays_until_commit, enter_folder, leave_folder),
+        cmocka_unit_test_setup_teardown(abandoned_leaves_nothing, enter_folder, leave_folder),
+        cmocka_unit_test_setup_teardown(umask_is_respected, enter_folder, leave_folder),
+        cmocka_unit_test_setup_teardown(bad_targets_are_refused, enter_folder, leave_folder),
+        cmocka_unit_test_setup_teardown(target_that_turns_bad_is_refused_at_commit, enter_folder,
+                                        leave_folder),
+        cmocka_unit_test_setup_teardown(planted_link_is_not_written_through, enter_folder,
+                                        leave_folder),
+        cmocka_unit_test_setup_teardown(long_paths_are_refused, enter_folder, leave_folder),
+        cmocka_unit_test_setup_teardown(failed_write_keeps_the_old_file, enter_folder,
+                                        leave_folder),
+        cmocka_unit_test_setup_teardown(folders_are_made_with_those_above, enter_folder,
+                                        leave_folder),
+        cmocka_unit_test_setup_teardown(sweep_takes_what_dead_writers_left, enter_folder,
+                                        leave_folder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,24 +20,11 @@
 
 #include "mnist_dist/base/log.h"
 #include "mnist_dist/train/checkpoint.h"
-
-static char home[PATH_MAX];
+#include "work_folder.h"
 
 static int enter(void **state) {
-    (void)state;
-    char folder[] = "/tmp/checkpoint-XXXXXX";
-    status_clear();
     log_start(false);
-    if (getcwd(home, sizeof home) == NULL || mkdtemp(folder) == NULL) return -1;
-    return chdir(folder);
-}
-
-static int leave(void **state) {
-    (void)state;
-    char folder[PATH_MAX], command[PATH_MAX + 16];
-    if (getcwd(folder, sizeof folder) == NULL || chdir(home) != 0) return -1;
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    return system(command);
+    return enter_folder(state);
 }
 
 static float *numbers(size_t count, float first) {
@@ -88,17 +75,13 @@ static void write_step(uint64_t step) {
     checkpoint_free(&checkpoint);
 }
 
-static size_t entries_of(const char *path) {
+static size_t count_open_files(void) {
     size_t count = 0;
-    DIR *folder = opendir(path);
-    assert_non_null(folder);
-    while (readdir(folder) != NULL) count++;
-    closedir(folder);
-    return count - 2;
-}
-
-static size_t entries(void) {
-    return entries_of(".");
+    DIR *entries = opendir("/proc/self/fd");
+    assert_non_null(entries);
+    while (readdir(entries) != NULL) count++;
+    closedir(entries);
+    return count;
 }
 
 static char *slurp(const char *path, size_t *count) {
@@ -145,7 +128,7 @@ static void what_is_written_is_read(void **state) {
     Checkpoint written = example(), read;
     char one[DIGEST_TEXT], other[DIGEST_TEXT];
     assert_int_equal(checkpoint_write(&written, "x.h5"), STATUS_OK);
-    assert_int_equal(entries(), 1);
+    assert_int_equal(count_files(), 1);
     assert_int_equal(checkpoint_read(&read, "x.h5"), STATUS_OK);
     assert_int_equal(checkpoint_state_digest(one, &written), STATUS_OK);
     assert_int_equal(checkpoint_state_digest(other, &read), STATUS_OK);
@@ -160,6 +143,20 @@ static void what_is_written_is_read(void **state) {
     assert_int_equal(read.ranks * 10 + read.threads, 82);
     assert_int_equal(read.history.steps.count, 7);
     checkpoint_free(&read);
+    checkpoint_free(&read);
+    checkpoint_free(&written);
+}
+
+static void best_parameters_are_kept_beside_the_live_ones(void **state) {
+    (void)state;
+    Checkpoint written = example(), read;
+    size_t count = written.parameter_count;
+    written.best = numbers(count, 7.0F);
+    assert_int_equal(checkpoint_write(&written, "x.h5"), STATUS_OK);
+    assert_int_equal(checkpoint_read(&read, "x.h5"), STATUS_OK);
+    assert_non_null(read.best);
+    assert_memory_equal(read.best, written.best, count * sizeof(float));
+    assert_memory_equal(read.params, written.params, count * sizeof(float));
     checkpoint_free(&read);
     checkpoint_free(&written);
 }
@@ -270,7 +267,7 @@ static void numbers_that_are_not_finite_are_not_written(void **state) {
         status_clear();
         vectors[i][5] = 0;
     }
-    assert_int_equal(entries(), 1);
+    assert_int_equal(count_files(), 1);
     assert_int_equal(checkpoint_read(&read, "x.h5"), STATUS_OK);
     checkpoint_free(&read);
     checkpoint_free(&checkpoint);
@@ -286,7 +283,7 @@ static void full_disk_keeps_the_old_checkpoint(void **state) {
     char *old = slurp("x.h5", &count);
     Checkpoint checkpoint = example(), read;
     checkpoint.progress.step = 999;
-    size_t open_files = entries_of("/proc/self/fd");
+    size_t open_files = count_open_files();
     getrlimit(RLIMIT_FSIZE, &before);
     signal(SIGXFSZ, SIG_IGN);
     for (size_t limit = 0; limit < count; limit += count / 40) {
@@ -297,9 +294,9 @@ static void full_disk_keeps_the_old_checkpoint(void **state) {
         setrlimit(RLIMIT_FSIZE, &before);
         assert_int_equal(status, STATUS_CHECKPOINT);
         status_clear();
-        assert_int_equal(entries(), 1);
+        assert_int_equal(count_files(), 1);
     }
-    assert_int_equal(entries_of("/proc/self/fd"), open_files);
+    assert_int_equal(count_open_files(), open_files);
     char *left = slurp("x.h5", &now);
     assert_int_equal(now, count);
     assert_memory_equal(left, old, count);
@@ -365,7 +362,7 @@ static void prune_keeps_the_newest(void **state) {
     spill(left, "half", 4);
     spill("step-notes.h5", "mine", 4);
     checkpoint_prune(".", 3, UINT64_MAX);
-    assert_int_equal(entries(), 5);
+    assert_int_equal(count_files(), 5);
     assert_int_equal(access("step-00000099.h5", F_OK), -1);
     assert_int_equal(access("step-00000100.h5", F_OK), 0);
     assert_int_equal(access("step-00000102.h5", F_OK), 0);
@@ -373,24 +370,38 @@ static void prune_keeps_the_newest(void **state) {
     assert_int_equal(access("best.h5", F_OK), 0);
     checkpoint_prune(".", 3, UINT64_MAX);
     checkpoint_prune("missing", 3, UINT64_MAX);
-    assert_int_equal(entries(), 5);
+    assert_int_equal(count_files(), 5);
     assert_string_equal(status_message(), "");
+}
+
+/* Later ones were passed over as damaged: they must not push the good ones out. */
+static void prune_does_not_count_later_ones(void **state) {
+    (void)state;
+    for (uint64_t step = 98; step < 103; step++) write_step(step);
+    checkpoint_prune(".", 1, 100);
+    assert_int_equal(access("step-00000099.h5", F_OK), -1);
+    assert_int_equal(access("step-00000100.h5", F_OK), 0);
+    assert_int_equal(access("step-00000102.h5", F_OK), 0);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(what_is_written_is_read, enter, leave),
-        cmocka_unit_test_setup_teardown(optimizers_without_state_are_read, enter, leave),
-        cmocka_unit_test_setup_teardown(digest_is_of_the_state, enter, leave),
-        cmocka_unit_test_setup_teardown(every_flipped_byte_is_refused, enter, leave),
-        cmocka_unit_test_setup_teardown(every_truncation_is_refused, enter, leave),
-        cmocka_unit_test_setup_teardown(other_files_are_told_apart, enter, leave),
-        cmocka_unit_test_setup_teardown(numbers_that_are_not_finite_are_not_written, enter, leave),
-        cmocka_unit_test_setup_teardown(full_disk_keeps_the_old_checkpoint, enter, leave),
-        cmocka_unit_test_setup_teardown(step_paths_sort_by_step, enter, leave),
-        cmocka_unit_test_setup_teardown(newest_whole_one_is_read, enter, leave),
-        cmocka_unit_test_setup_teardown(no_step_file_is_no_error, enter, leave),
-        cmocka_unit_test_setup_teardown(prune_keeps_the_newest, enter, leave),
+        cmocka_unit_test_setup_teardown(what_is_written_is_read, enter, leave_folder),
+        cmocka_unit_test_setup_teardown(best_parameters_are_kept_beside_the_live_ones, enter,
+                                        leave_folder),
+        cmocka_unit_test_setup_teardown(optimizers_without_state_are_read, enter, leave_folder),
+        cmocka_unit_test_setup_teardown(digest_is_of_the_state, enter, leave_folder),
+        cmocka_unit_test_setup_teardown(every_flipped_byte_is_refused, enter, leave_folder),
+        cmocka_unit_test_setup_teardown(every_truncation_is_refused, enter, leave_folder),
+        cmocka_unit_test_setup_teardown(other_files_are_told_apart, enter, leave_folder),
+        cmocka_unit_test_setup_teardown(numbers_that_are_not_finite_are_not_written, enter,
+                                        leave_folder),
+        cmocka_unit_test_setup_teardown(full_disk_keeps_the_old_checkpoint, enter, leave_folder),
+        cmocka_unit_test_setup_teardown(step_paths_sort_by_step, enter, leave_folder),
+        cmocka_unit_test_setup_teardown(newest_whole_one_is_read, enter, leave_folder),
+        cmocka_unit_test_setup_teardown(no_step_file_is_no_error, enter, leave_folder),
+        cmocka_unit_test_setup_teardown(prune_keeps_the_newest, enter, leave_folder),
+        cmocka_unit_test_setup_teardown(prune_does_not_count_later_ones, enter, leave_folder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,24 +14,7 @@
 #include <unistd.h>
 
 #include "mnist_dist/train/metrics.h"
-
-static char home[PATH_MAX];
-
-static int enter(void **state) {
-    (void)state;
-    char folder[] = "/tmp/metrics-XXXXXX";
-    status_clear();
-    if (getcwd(home, sizeof home) == NULL || mkdtemp(folder) == NULL) return -1;
-    return chdir(folder);
-}
-
-static int leave(void **state) {
-    (void)state;
-    char folder[PATH_MAX], command[PATH_MAX + 16];
-    if (getcwd(folder, sizeof folder) == NULL || chdir(home) != 0) return -1;
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    return system(command);
-}
+#include "work_folder.h"
 
 /* Two epochs of three steps, with numbers that need all their digits. */
 static History example(void) {
@@ -184,13 +167,14 @@ static void missing_folder_is_an_error(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(what_is_added_is_held, enter, leave),
-        cmocka_unit_test_setup_teardown(digest_is_of_the_answer_alone, enter, leave),
-        cmocka_unit_test_setup_teardown(history_comes_back_from_a_file, enter, leave),
-        cmocka_unit_test_setup_teardown(empty_history_comes_back, enter, leave),
-        cmocka_unit_test_setup_teardown(quantities_of_unequal_length_are_refused, enter, leave),
-        cmocka_unit_test_setup_teardown(files_of_a_run_are_replaced, enter, leave),
-        cmocka_unit_test_setup_teardown(missing_folder_is_an_error, enter, leave),
+        cmocka_unit_test_setup_teardown(what_is_added_is_held, enter_folder, leave_folder),
+        cmocka_unit_test_setup_teardown(digest_is_of_the_answer_alone, enter_folder, leave_folder),
+        cmocka_unit_test_setup_teardown(history_comes_back_from_a_file, enter_folder, leave_folder),
+        cmocka_unit_test_setup_teardown(empty_history_comes_back, enter_folder, leave_folder),
+        cmocka_unit_test_setup_teardown(quantities_of_unequal_length_are_refused, enter_folder,
+                                        leave_folder),
+        cmocka_unit_test_setup_teardown(files_of_a_run_are_replaced, enter_folder, leave_folder),
+        cmocka_unit_test_setup_teardown(missing_folder_is_an_error, enter_folder, leave_folder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# The contract's one answer for every optimizer, schedule and odd division of the data: the same
+# digest at 1, 3 and 8 ranks, and after a resume on 5.
+# shellcheck source=tests/e2e/common.sh
+. "$(dirname "$0")/common.sh"
+make_digits 300 20
+
+# 270 rows to train on are batches of 89, 89, 89 and 3: the last has fewer rows than shards. Step 5
+# is the first of the second epoch.
+short=("${quick[@]}" training.batch_size=89 training.epochs=2 schedule.min_rate=0
+    checkpoint.every_steps=5 checkpoint.keep=99)
+digests=
+
+# same NAME STEP KEYS...: whether a run of these keys has one answer, STEP being a checkpoint of it.
+same() {
+    local name=$1 step=$2 digest
+    shift 2
+    train 1 "${short[@]}" --out "$name" "$@" >"$name.txt" || { cat "$name.txt"; fail "$name"; }
+    digest=$(digest_of "$name.txt")
+    train 3 "${short[@]}" --out "$name-3" "$@" >3.txt
+    train 8 "${short[@]}" --out "$name-8" "$@" training.threads=2 >8.txt
+    train 5 "${short[@]}" --out "$name-5" "$@" --resume "$name/checkpoints/step-$step.h5" >5.txt
+    for ranks in 3 8 5; do
+        [ "$(digest_of $ranks.txt)" = "$digest" ] || fail "$name: other bits on $ranks ranks"
+        cmp -s "$name/submission.csv" "$name-$ranks/submission.csv" ||
+            fail "$name: other predictions on $ranks ranks"
+    done
+    grep -q 'resuming from' 5.txt || fail "$name: was not resumed"
+    case $digests in *$digest*) fail "$name: the bits of another variant; no key took effect" ;; esac
+    digests+=" $digest"
+    echo "$name: $digest"
+}
+
+same sgd 00000005 optimizer.kind=sgd schedule.kind=constant optimizer.learning_rate=0.05
+same nesterov 00000005 optimizer.kind=sgd optimizer.momentum=0.9 optimizer.nesterov=true \
+    schedule.kind=cosine schedule.warmup_epochs=0.5
+same momentum 00000005 optimizer.kind=sgd optimizer.momentum=0.9 schedule.kind=cosine \
+    schedule.warmup_epochs=0.5
+same rmsprop 00000005 optimizer.kind=rmsprop schedule.kind=one_cycle schedule.warmup_epochs=1.5
+same adamw 00000005 optimizer.kind=adamw schedule.kind=step schedule.every_epochs=1
+same drop-last 00000005 training.drop_last=true
+same no-hold-out 00000005 data.folds=0 schedule.kind=constant
+same one-batch 00000001 training.batch_size=1000
+
+# At such a rate no epoch is better than the first, so that two more are made.
+same early-stop 00000010 training.epochs=9 training.early_stopping=2 \
+    schedule.kind=constant optimizer.learning_rate=1e-12
+for run in early-stop early-stop-5; do
+    grep -q 'finished after 3 epochs, 12 steps' "$run/log.txt" || fail "$run: not 3 epochs"
+done
+train 2 "${short[@]}" --out early-stop training.epochs=9 training.early_stopping=2 \
+    schedule.kind=constant optimizer.learning_rate=1e-12 >again.txt
+grep -q 'nothing is left to be done' again.txt || fail "a run stopped early is not finished"
