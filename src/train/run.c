@@ -31,8 +31,8 @@ static Status open_directory(Run *run, Checkpoint *checkpoint, bool *found,
     snprintf(path, sizeof path, "%s", request->resume);
     if (!named) TRY(run_find_newest(checkpoint, found, path, run));
     if (*found)
-        log_line("resuming from %s: epoch %llu, step %llu", path,
-                 (unsigned long long)checkpoint->progress.epoch + 1,
+        log_line("resuming from %s: %llu epochs and %llu steps are done", path,
+                 (unsigned long long)checkpoint->progress.epoch,
                  (unsigned long long)checkpoint->progress.step);
 cleanup:
     return status;
@@ -236,7 +236,9 @@ Status run_train(Comm *comm, const Config *config, const RunRequest *request) {
     Status status = STATUS_OK;
     if (comm_rank(comm) == 0) {
         status = open_directory(&run, &checkpoint, &found, request);
-        finished = found && checkpoint.progress.status == RUN_FINISHED &&
+        /* One named by the user is finished once more: its predictions are wanted here. */
+        finished = found && run_resume_kind(request) == RESUME_AUTO &&
+                   checkpoint.progress.status == RUN_FINISHED &&
                    run_is_done(config, &checkpoint.progress);
         if (finished) run_log_result(&checkpoint, run.directory);
     }

@@ -248,7 +248,8 @@ Status trainer_step(Trainer *trainer, Request *request) {
         return status_fail(STATUS_DIVERGED,
                            "step %llu: the loss (%g) or the gradient's norm (%g) is not finite; "
                            "lower optimizer.learning_rate",
-                           (unsigned long long)trainer->progress.step, tally_loss(&tally), norm);
+                           (unsigned long long)trainer->progress.step + 1, tally_loss(&tally),
+                           norm);
 
     double rate = next_rate(trainer);
     step_slice(trainer, rate);

@@ -67,7 +67,8 @@ grep -q "^validation: accuracy [0-9.]* % (${counts:-none})" evaluate.txt ||
 for name in first second; do
     train 1 "${easy[@]}" --out runs/$name training.epochs=1 >/dev/null
 done
-train 1 "${easy[@]}" --out runs/latest training.epochs=2 >latest.txt
+train 1 "${easy[@]}" --out runs/latest training.epochs=2 >latest.txt ||
+    { cat latest.txt; fail "--out runs/latest"; }
 grep -q '^runs/second: finished after 2 epochs' latest.txt || fail "not gone on with runs/second"
 [ "$(readlink runs/latest)" = second ] || fail "runs/latest points at $(readlink runs/latest)"
 [ "$(find runs -mindepth 1 -maxdepth 1 | wc -l)" -eq 3 ] || fail "something new in runs/"

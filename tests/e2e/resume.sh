@@ -15,8 +15,7 @@ for i in "${!steps[@]}"; do
     r=${ranks[i % ${#ranks[@]}]}
     train "$r" "${quick[@]}" --out "again-$i" --resume "${steps[i]}" >out.txt
     [ "$(digest_of out.txt)" = "$reference" ] || fail "${steps[i]} on $r ranks gives other bits"
-    # The last one is of the finished run, after which there is nothing left to predict.
-    [ "$i" -eq $((${#steps[@]} - 1)) ] || cmp -s whole/submission.csv "again-$i/submission.csv" ||
+    cmp -s whole/submission.csv "again-$i/submission.csv" ||
         fail "${steps[i]} on $r ranks predicts otherwise"
     echo "${steps[i]} on $r ranks: same"
 done
