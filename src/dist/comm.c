@@ -13,9 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/statvfs.h>
-#include <time.h>
 
 #include "dist/comm_limit.h"
 #include "mnist_dist/base/memory.h"
@@ -23,9 +21,7 @@
 enum {
     MESSAGE_LIMIT = 1 << 30, /* bytes; below INT_MAX, and a multiple of any element's size */
     LINE_CAPACITY = 2048,
-    REQUESTS_AT_FIRST = 64,
-    POLLS_AWAKE = 100,
-    PAUSE_NANOSECONDS = 20000
+    REQUESTS_AT_FIRST = 64
 };
 
 /* Memory of one comm_shared. */
@@ -51,20 +47,10 @@ typedef struct Failure {
     char line[LINE_CAPACITY];
 } Failure;
 
-/* A rank that waits inside MPI polls without pause, and so takes the core from the rank or thread
- * that it waits for: eight ranks on two cores ran at little more than half the speed that way, told
- * to yield or not, since a rank that yields stays runnable. So ranks wait here: they poll for a
- * moment, and then sleep between polls. The kernel's default of rounding sleeps up to 50
- * microseconds is turned off for that. */
-static void wait_for(int count, MPI_Request requests[]) {
-    const struct timespec pause = {.tv_nsec = PAUSE_NANOSECONDS};
-    int done = 0;
-    for (int polls = 0; polls < POLLS_AWAKE && !done; polls++)
-        MPI_Testall(count, requests, &done, MPI_STATUSES_IGNORE);
-    while (!done) {
-        nanosleep(&pause, NULL);
-        MPI_Testall(count, requests, &done, MPI_STATUSES_IGNORE);
-    }
+/* A waiting rank of Open MPI polls without pause unless told to yield, and so takes the core from
+ * the rank or thread that it waits for. Other MPIs ignore the variable; a user's choice stands. */
+static void ask_mpi_to_yield(void) {
+    setenv("OMPI_MCA_mpi_yield_when_idle", "1", 0);
 }
 
 static Status comm_fill(Comm *comm) {
@@ -88,7 +74,7 @@ Status comm_start(Comm **out, int *argc, char ***argv) {
     int provided = MPI_THREAD_SINGLE;
 
     *out = NULL;
-    prctl(PR_SET_TIMERSLACK, 1UL);
+    ask_mpi_to_yield();
     MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided);
     TRY(provided >= MPI_THREAD_FUNNELED
             ? STATUS_OK
@@ -169,41 +155,31 @@ void comm_describe(char text[64]) {
     snprintf(text, 64, "%.*s %s", name, library, version);
 }
 
-static void broadcast(void *bytes, size_t count, int root) {
-    MPI_Request request;
-    MPI_Ibcast(bytes, (int)count, MPI_BYTE, root, MPI_COMM_WORLD, &request);
-    wait_for(1, &request);
-}
-
-static int reduce(int value, MPI_Op operation) {
-    int result = value;
-    MPI_Request request;
-    MPI_Iallreduce(&value, &result, 1, MPI_INT, operation, MPI_COMM_WORLD, &request);
-    wait_for(1, &request);
-    return result;
-}
-
 /* Everyone takes the failure's code and line for its own. */
 static Status spread_failure(Comm *comm, Status mine, int culprit) {
     Failure failure = {.code = (int)mine};
     if (comm->rank == culprit) {
         snprintf(failure.line, sizeof failure.line, "%s", status_message());
     }
-    broadcast(&failure, sizeof failure, culprit);
+    MPI_Bcast(&failure, (int)sizeof failure, MPI_BYTE, culprit, MPI_COMM_WORLD);
     status_clear();
     if (culprit == 0) return status_fail((Status)failure.code, "%s", failure.line);
     return status_fail((Status)failure.code, "rank %d: %s", culprit, failure.line);
 }
 
 Status comm_agree(Comm *comm, Status mine) {
-    int culprit = reduce(mine == STATUS_OK ? comm->size : comm->rank, MPI_MIN);
+    int failed = mine == STATUS_OK ? comm->size : comm->rank;
+    int culprit = comm->size;
+    MPI_Allreduce(&failed, &culprit, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD);
     if (culprit == comm->size) return STATUS_OK;
     return spread_failure(comm, mine, culprit);
 }
 
 int comm_max(Comm *comm, int value) {
     (void)comm;
-    return reduce(value, MPI_MAX);
+    int largest = value;
+    MPI_Allreduce(&value, &largest, 1, MPI_INT, MPI_MAX, MPI_COMM_WORLD);
+    return largest;
 }
 
 static size_t smaller(size_t a, size_t b) {
@@ -213,7 +189,7 @@ static size_t smaller(size_t a, size_t b) {
 void comm_broadcast(Comm *comm, void *bytes, size_t count, int root) {
     for (size_t done = 0; done < count; done += comm->message_limit) {
         size_t part = smaller(count - done, comm->message_limit);
-        broadcast((char *)bytes + done, part, root);
+        MPI_Bcast((char *)bytes + done, (int)part, MPI_BYTE, root, MPI_COMM_WORLD);
     }
 }
 
@@ -224,10 +200,8 @@ static void sync_windows(Comm *comm) {
 }
 
 void comm_barrier(Comm *comm) {
-    MPI_Request request;
     sync_windows(comm);
-    MPI_Ibarrier(MPI_COMM_WORLD, &request);
-    wait_for(1, &request);
+    MPI_Barrier(MPI_COMM_WORLD);
     sync_windows(comm);
 }
 
@@ -262,7 +236,7 @@ static void post(Comm *comm, Direction direction, int rank, int tag, void *bytes
 }
 
 static void wait_for_all(Comm *comm) {
-    wait_for((int)comm->request_count, comm->requests);
+    MPI_Waitall((int)comm->request_count, comm->requests, MPI_STATUSES_IGNORE);
     comm->request_count = 0;
 }
 

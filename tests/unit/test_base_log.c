@@ -49,6 +49,7 @@ static int set_up(void **state) {
     saved_err = dup(STDERR_FILENO);
     redirect(STDOUT_FILENO, open_file(out_path));
     redirect(STDERR_FILENO, open_file(err_path));
+    log_prepare();
     log_start(true);
     return 0;
 }
@@ -197,7 +198,7 @@ static void closed_output_is_not_given_to_the_next_file(void **state) {
     (void)state;
     fflush(NULL);
     close(STDOUT_FILENO);
-    log_start(true);
+    log_prepare();
     int next = open("/dev/null", O_RDONLY);
     assert_true(next > STDERR_FILENO);
     close(next);
