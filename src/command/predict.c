@@ -1,6 +1,6 @@
 /* `mnist_dist predict CHECKPOINT... -o submission.csv`: Kaggle's file for the test images, from one
  * network or from the mean of several. */
-#include "mnist_dist/train/predict.h"
+#include "mnist_dist/train/submission.h"
 
 #include <stdlib.h>
 

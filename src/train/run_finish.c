@@ -5,7 +5,7 @@
 
 #include "mnist_dist/base/log.h"
 #include "mnist_dist/base/memory.h"
-#include "mnist_dist/train/predict.h"
+#include "mnist_dist/train/submission.h"
 #include "run_parts.h"
 
 /* **Collective.** Evaluates images and logs their line and, for validation, the table. */

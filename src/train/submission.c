@@ -1,5 +1,5 @@
-/* The submission file; see predict.h. */
-#include "mnist_dist/train/predict.h"
+/* The submission file; see submission.h. */
+#include "mnist_dist/train/submission.h"
 
 #include <stdio.h>
 #include <stdlib.h>
