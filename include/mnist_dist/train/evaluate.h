@@ -1,7 +1,7 @@
 /* Predictions and exact counts over many images, in fixed blocks shared out among the ranks.
  *
  * A block is EVALUATION_BLOCK images; which rank computes a block changes no bit of it, and the
- * blocks' loss sums are added in the order of the blocks. */
+ * blocks' loss sums are added in the fixed tree of tally_sum. */
 #pragma once
 
 #include <stdbool.h>
