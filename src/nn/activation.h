@@ -7,15 +7,7 @@
 
 #include <stddef.h>
 
-typedef enum Activation {
-    ACTIVATION_LINEAR,
-    ACTIVATION_RELU,
-    ACTIVATION_SOFTMAX,
-    ACTIVATION_COUNT
-} Activation;
-
-/* In the order of the enumeration; Keras has the same names. */
-#define ACTIVATION_WORDS "linear", "relu", "softmax"
+#include "mnist_dist/nn/kernels.h"
 
 const char *activation_name(Activation activation);
 

@@ -10,13 +10,13 @@ void blas_start(void) {
     openblas_set_num_threads(1);
 }
 
-void blas_describe(char text[128]) {
+void blas_describe(char text[96]) {
     /* openblas_get_config() is "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH ..." */
     const char *config = openblas_get_config();
     const char *space = strchr(config, ' ');
     size_t length = space == NULL ? strlen(config) : (size_t)(space - config) + 1;
     length += space == NULL ? 0 : strcspn(space + 1, " ");
-    snprintf(text, 128, "%.*s %s", (int)length, config, openblas_get_corename());
+    snprintf(text, 96, "%.*s %s", (int)length, config, openblas_get_corename());
 }
 
 void blas_gemm(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, const float *a,

@@ -1,19 +1,5 @@
-/* Dense layers: y = activation(x W + b), W (in, out).
- *
- * OpenBLAS gives other bits for other shapes, and a sample's output must not hang on how many
- * samples go with it, nor on its place among them. So forward and the input's gradient always
- * multiply ROWS rows; a last block of fewer is filled up with zeros in the workspace. Eight, since
- * OpenBLAS's AVX2 kernels cut 12, 16 or 24 rows into tiles that sum in different orders; 4 and 8
- * are one kind of tile in all of its x86 families from SSE2 on (tried in each). The weights'
- * gradient is one product over the call's samples: their number belongs to the shard. Refused: one
- * row at a time (GEMV), which reads W for every sample.
- */
-#include <string.h>
-
-#include "mnist_dist/nn/blas.h"
+/* Dense layers: y = activation(x W + b), W (in, out), by the kernel that suits the sizes. */
 #include "nn/layer.h"
-
-enum { ROWS = 8 };
 
 static Status plan(Layer *layer, Words *words) {
     static const char *const known[] = {ACTIVATION_WORDS};
@@ -25,49 +11,44 @@ static Status plan(Layer *layer, Words *words) {
     TRY(layer_add_tensor(layer, words, "kernel", 2, (size_t[]){in, units}));
     TRY(layer_add_tensor(layer, words, "bias", 1, (size_t[]){units}));
     layer->out = (Shape){1, 1, units, true};
-    layer->forward_workspace = layer->backward_workspace = ROWS * (in + units);
+    layer->dense = kernels_choose_dense(layer->kernels, in, units);
+    layer->forward_workspace = layer->backward_workspace = layer->dense->workspace(in, units);
 cleanup:
     return status;
 }
 
-/* out (rows, n) = in (rows, k) op(W), rows <= ROWS; the workspace holds ROWS rows of in and out. */
-static void multiply_block(float *out, const float *in, const float *weights, bool transpose,
-                           size_t rows, size_t k, size_t n, float *workspace) {
-    if (rows == ROWS) {
-        blas_gemm(false, transpose, ROWS, n, k, in, weights, 0.0F, out);
-        return;
-    }
-    float *padded_in = workspace, *padded_out = workspace + ROWS * k;
-    memcpy(padded_in, in, rows * k * sizeof *in);
-    memset(padded_in + rows * k, 0, (ROWS - rows) * k * sizeof *in);
-    blas_gemm(false, transpose, ROWS, n, k, padded_in, weights, 0.0F, padded_out);
-    memcpy(out, padded_out, rows * n * sizeof *out);
-}
-
-static void multiply(float *out, const float *in, const LayerCall *call, bool transpose, size_t k,
-                     size_t n) {
-    for (size_t i = 0; i < call->pass->count; i += ROWS) {
-        size_t left = call->pass->count - i;
-        multiply_block(out + i * n, in + i * k, call->params, transpose, left < ROWS ? left : ROWS,
-                       k, n, call->workspace);
-    }
+static DenseCall dense_call(const LayerCall *call) {
+    const Layer *layer = call->layer;
+    return (DenseCall){.n = call->pass->count,
+                       .in = layer->in.c,
+                       .out = layer->out.c,
+                       .kernel = call->params,
+                       .bias = call->params + layer->tensors[0].count,
+                       .activation = layer->activation,
+                       .x = call->x,
+                       .y = call->y,
+                       .dy = call->dy,
+                       .dx = call->dx,
+                       .dkernel = call->dparams,
+                       .workspace = call->workspace};
 }
 
 static void forward(const LayerCall *call) {
-    const Layer *layer = call->layer;
-    size_t in = layer->in.c, out = layer->out.c;
-    multiply(call->y, call->x, call, false, in, out);
-    activation_forward(layer->activation, call->y, call->params + in * out, call->pass->count, out);
+    DenseCall dense = dense_call(call);
+    if (dense.n > 0) call->layer->dense->forward(&dense);
 }
 
 static void backward_input(const LayerCall *call) {
-    multiply(call->dx, call->dy, call, true, call->layer->out.c, call->layer->in.c);
+    DenseCall dense = dense_call(call);
+    call->layer->dense->backward_input(&dense);
 }
 
 static void backward_weights(const LayerCall *call) {
-    size_t n = call->pass->count, in = call->layer->in.c, out = call->layer->out.c;
-    blas_gemm(true, false, in, out, n, call->x, call->dy, 0.0F, call->dparams);
-    activation_bias_gradient(call->dparams + in * out, call->dy, 1, n, out);
+    const Layer *layer = call->layer;
+    DenseCall dense = dense_call(call);
+    layer->dense->backward_weights(&dense);
+    activation_bias_gradient(call->dparams + layer->tensors[0].count, call->dy, 1, dense.n,
+                             layer->out.c);
 }
 
 static void write_config(FILE *out, const Layer *layer) {

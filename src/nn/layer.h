@@ -45,13 +45,16 @@ typedef struct Layer {
     size_t index;          /* from 0; names the layer's random streams */
     size_t input;          /* index of the layer that it reads, or LAYER_IMAGES */
     Shape in;
-    size_t offset; /* of its parameters in the flat vector */
+    size_t offset;                /* of its parameters in the flat vector */
+    const KernelOptions *kernels; /* while it is planned */
 
     /* Set by kind->plan; what it does not set is 0. */
     Shape out;
     size_t window[2]; /* conv, pool: height, width */
     double rate;      /* dropout */
     Activation activation;
+    const ConvKernel *conv;   /* conv: what does the work */
+    const DenseKernel *dense; /* dense: likewise */
     ModelTensor tensors[LAYER_MAX_TENSORS];
     size_t tensor_count, parameter_count; /* by layer_add_tensor */
     size_t kept;                          /* bytes per sample that forward leaves for backward */

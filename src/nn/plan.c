@@ -126,11 +126,18 @@ static size_t count_layers(const char *list) {
     return count;
 }
 
-static Status plan_layers(Model *model, const char *list) {
+KernelOptions model_kernels(const ModelOptions *options) {
+    return (KernelOptions){options->compute, options->convolution, options->kernels};
+}
+
+static Status plan_layers(Model *model, const ModelOptions *options) {
+    const KernelOptions kernels = model_kernels(options);
+    const char *list = options->layers;
     for (size_t i = 0; i < model->layer_count; i++) {
         size_t length = strcspn(list, ",");
         Layer *layer = &model->layers[i];
         layer->index = i;
+        layer->kernels = &kernels;
         layer->input = i == 0 ? LAYER_IMAGES : i - 1;
         layer->in = i == 0 ? model->input : model->layers[layer->input].out;
         layer->offset = model->parameter_count;
@@ -144,14 +151,16 @@ static Status plan_layers(Model *model, const char *list) {
     return STATUS_OK;
 }
 
-Status model_plan(Model **out, const char *list, Shape input) {
+Status model_plan(Model **out, const ModelOptions *options, Shape input) {
     Status status = STATUS_OK;
     Model *model = NULL;
+    KernelOptions kernels = model_kernels(options);
+    TRY(kernels_check(&kernels));
     TRY(MEMORY_NEW(&model, 1));
     model->input = input;
-    model->layer_count = count_layers(list);
+    model->layer_count = count_layers(options->layers);
     TRY(MEMORY_NEW(&model->layers, model->layer_count));
-    TRY(plan_layers(model, list));
+    TRY(plan_layers(model, options));
     while (model->layers[model->first_trained].parameter_count == 0) model->first_trained++;
     *out = model;
     model = NULL;
@@ -161,7 +170,7 @@ cleanup:
 }
 
 Status model_new(Model **out, const ModelOptions *options) {
-    return model_plan(out, options->layers, (Shape){DIGIT_SIDE, DIGIT_SIDE, 1, false});
+    return model_plan(out, options, (Shape){DIGIT_SIDE, DIGIT_SIDE, 1, false});
 }
 
 void model_destroy(Model *model) {

@@ -12,4 +12,4 @@ struct Model {
 };
 
 /* model_new for images of any shape. */
-Status model_plan(Model **out, const char *list, Shape input);
+Status model_plan(Model **out, const ModelOptions *options, Shape input);

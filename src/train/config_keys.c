@@ -35,6 +35,9 @@ const ConfigKey CONFIG_KEYS[] = {
     WHOLE_OR("auto", data.fold, CHANGES_ANSWER, "auto", 0, 999, "held-out part; auto: by seed"),
 
     TEXT(model.layers, KEY_LAYERS, CHANGES_ANSWER, BASELINE_LAYERS, "from first to last"),
+    CHOICE(model.compute, "float32", COMPUTE_NAMES, "numbers that are multiplied"),
+    CHOICE(model.convolution, "auto", CONVOLUTION_NAMES, "how; auto: the fastest"),
+    CHOICE(model.kernels, "auto", INSTRUCTION_NAMES, "at most; auto: the CPU's best"),
 
     REAL(augmentation.rotation, "10", 0, 180, "largest angle, degrees"),
     REAL(augmentation.zoom, "0.1", 0, 0.9, "largest relative change of scale"),

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "mnist_dist/base/log.h"
-#include "mnist_dist/nn/blas.h"
 #include "run_parts.h"
 
 enum { BAR_WIDTH = 20 };
@@ -14,7 +13,8 @@ void run_log_start(const Run *run, const char *model_table) {
     const Config *config = run->config;
     const Workload *workload = &run->workload;
     char kernels[128], mpi[64], date[21];
-    blas_describe(kernels);
+    KernelOptions options = model_kernels(&config->model);
+    kernels_describe(kernels, &options);
     comm_describe(mpi);
     clock_date(date);
     log_line("mnist_dist %s, %s: %d rank%s with %lld thread%s, %lld shards; %s, %s",

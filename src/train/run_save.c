@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "mnist_dist/base/log.h"
-#include "mnist_dist/nn/blas.h"
 #include "run_parts.h"
 
 enum { FAILED_SAVES_IN_A_ROW = 3 };
@@ -28,7 +27,8 @@ Checkpoint run_snapshot(const Run *run, RunStatus mark) {
     };
     memcpy(checkpoint.slots, trainer->slots, sizeof checkpoint.slots);
     memcpy(checkpoint.data_fingerprint, info->fingerprint, sizeof checkpoint.data_fingerprint);
-    blas_describe(checkpoint.kernels);
+    KernelOptions kernels = model_kernels(&run->config->model);
+    kernels_describe(checkpoint.kernels, &kernels);
     checkpoint.progress.status = mark;
     return checkpoint;
 }

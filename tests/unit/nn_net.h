@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,7 +53,9 @@ static inline void net_fill_batch(Net *net) {
  * too. */
 static inline Net net_new(const char *list, Shape input, size_t capacity) {
     Net net = {.capacity = capacity, .pixels = shape_size(input)};
-    assert_int_equal(model_plan(&net.model, list, input), STATUS_OK);
+    ModelOptions options = {.convolution = CONVOLUTION_AUTO};
+    snprintf(options.layers, sizeof options.layers, "%s", list);
+    assert_int_equal(model_plan(&net.model, &options, input), STATUS_OK);
     assert_int_equal(scratch_new(&net.scratch, net.model, capacity, true), STATUS_OK);
     net.parameters = model_parameter_count(net.model);
     assert_int_equal(MEMORY_NEW(&net.params, net.parameters), STATUS_OK);

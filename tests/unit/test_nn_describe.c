@@ -8,9 +8,9 @@
 #include "nn_net.h"
 
 static const ModelOptions baseline = {
-    "conv 5x5 32 same relu, conv 5x5 32 same relu, maxpool 2x2, dropout 0.25, "
-    "conv 3x3 64 same relu, conv 3x3 64 same relu, maxpool 2x2, dropout 0.25, flatten, "
-    "dense 256 relu, dropout 0.5, dense 128 relu, dropout 0.5, dense 10 softmax"};
+    .layers = "conv 5x5 32 same relu, conv 5x5 32 same relu, maxpool 2x2, dropout 0.25, "
+              "conv 3x3 64 same relu, conv 3x3 64 same relu, maxpool 2x2, dropout 0.25, flatten, "
+              "dense 256 relu, dropout 0.5, dense 128 relu, dropout 0.5, dense 10 softmax"};
 
 static Model *baseline_model(void) {
     Model *model = NULL;
@@ -70,7 +70,7 @@ static void test_a_tensor_has_kerass_shape(void **state) {
 static void test_summary(void **state) {
     (void)state;
     Model *model = NULL;
-    ModelOptions options = {"conv 3x3 4 relu, maxpool 2x2, flatten, dense 10 softmax"};
+    ModelOptions options = {.layers = "conv 3x3 4 relu, maxpool 2x2, flatten, dense 10 softmax"};
     assert_int_equal(model_new(&model, &options), STATUS_OK);
     char *text = NULL;
     assert_int_equal(model_summary(&text, model), STATUS_OK);
@@ -95,7 +95,7 @@ static void test_summary(void **state) {
 static void test_keras_config(void **state) {
     (void)state;
     Model *model = NULL;
-    ModelOptions options = {"dropout .25, maxpool 3x2, flatten, dense 10 softmax"};
+    ModelOptions options = {.layers = "dropout .25, maxpool 3x2, flatten, dense 10 softmax"};
     assert_int_equal(model_new(&model, &options), STATUS_OK);
     char *text = NULL;
     assert_int_equal(model_keras_config(&text, model), STATUS_OK);
@@ -213,7 +213,7 @@ static void test_evaluation_needs_less_memory(void **state) {
 
 static void test_blas_names_itself(void **state) {
     (void)state;
-    char text[128];
+    char text[96];
     blas_describe(text);
     assert_memory_equal(text, "OpenBLAS 0.", 11);
     assert_true(strlen(text) < 64);

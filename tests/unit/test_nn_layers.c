@@ -25,7 +25,9 @@ static float *floats(size_t count, uint32_t salt) {
 }
 
 static void plan_alone(Layer *layer, const char *text) {
+    static const KernelOptions kernels;
     Words words;
+    layer->kernels = &kernels;
     assert_int_equal(words_split(&words, text, strlen(text), 1), STATUS_OK);
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (strcmp(kinds[i]->word, words.words[0]) == 0) layer->kind = kinds[i];

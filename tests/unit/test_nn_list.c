@@ -5,9 +5,15 @@
 
 static const Shape digit = {DIGIT_SIDE, DIGIT_SIDE, 1, false};
 
+static Status plan(Model **model, const char *list) {
+    static ModelOptions options;
+    snprintf(options.layers, sizeof options.layers, "%s", list);
+    return model_plan(model, &options, digit);
+}
+
 static void expect_failure(const char *list, const char *line) {
     Model *model = NULL;
-    assert_int_equal(model_plan(&model, list, digit), STATUS_USAGE);
+    assert_int_equal(plan(&model, list), STATUS_USAGE);
     assert_null(model);
     assert_string_equal(status_message(), line);
     status_clear();
@@ -15,7 +21,7 @@ static void expect_failure(const char *list, const char *line) {
 
 static size_t parameters_of(const char *list) {
     Model *model = NULL;
-    assert_int_equal(model_plan(&model, list, digit), STATUS_OK);
+    assert_int_equal(plan(&model, list), STATUS_OK);
     size_t count = model_parameter_count(model);
     model_destroy(model);
     return count;
@@ -178,7 +184,7 @@ static void test_absurd_sizes(void **state) {
 
 static void test_public_door(void **state) {
     (void)state;
-    static const ModelOptions options = {"maxpool 4x4, flatten, dense 10 softmax"};
+    static const ModelOptions options = {.layers = "maxpool 4x4, flatten, dense 10 softmax"};
     Model *model = NULL;
     assert_int_equal(model_new(&model, &options), STATUS_OK);
     assert_int_equal(model_parameter_count(model), 500);

@@ -528,6 +528,12 @@ static double random_real(const ConfigKey *key, const uint32_t words[4]) {
     return words[2] % 2 == 0 ? value : key->lowest + (value - key->lowest) * 1e-6;
 }
 
+static uint32_t choice_count(const ConfigKey *key) {
+    uint32_t count = 0;
+    while (key->choices[count] != NULL) count++;
+    return count;
+}
+
 static void set_random(Config *config, const ConfigKey *key, const uint32_t words[4]) {
     static const char *const paths[] = {
         "a b",  " x ", "it's \"q\" \\ # : - {}", "é/日本/😀", "null", "~", "- a", "a: b",
@@ -547,7 +553,7 @@ static void set_random(Config *config, const ConfigKey *key, const uint32_t word
         *(bool *)field = words[0] % 2 == 0;
         return;
     case KEY_CHOICE:
-        *(int *)field = (int)(words[0] % 4);
+        *(int *)field = (int)(words[0] % choice_count(key));
         return;
     case KEY_TEXT:
         strcpy(field, paths[words[0] % 10]);

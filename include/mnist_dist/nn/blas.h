@@ -7,8 +7,8 @@
 /* One thread per call from now on; called once at start. */
 void blas_start(void);
 
-/* "OpenBLAS 0.3.21 Cooperlake": version and kernel family. `text` holds 128 bytes. */
-void blas_describe(char text[128]);
+/* "OpenBLAS 0.3.21 Cooperlake": version and kernel family. `text` holds 96 bytes. */
+void blas_describe(char text[96]);
 
 /* C (m, n) = op(A) op(B) + beta C, row-major and dense: A is (m, k), or (k, m) if transpose_a; B is
  * (k, n), or (n, k) if transpose_b. OpenBLAS gives other bits for other shapes, so the shapes of a

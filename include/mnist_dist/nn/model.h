@@ -21,19 +21,26 @@
 #include <stdio.h>
 
 #include "mnist_dist/base/status.h"
+#include "mnist_dist/nn/kernels.h"
 
 typedef struct ModelOptions {
     /* Layers in order, separated by commas: "conv 5x5 32 same relu, maxpool 2x2, ..." */
     char layers[4096];
+    int compute;     /* a Compute: what is multiplied */
+    int convolution; /* a Convolution */
+    int kernels;     /* an InstructionSet: the richest that may be used */
 } ModelOptions;
 
 typedef struct Model Model;
 
 /* Plans a network for (28, 28, 1) images. STATUS_USAGE with the layer's number, text and remedy if
  * the list is wrong: an unknown layer, a bad size, a shape that does not fit, a last layer that is
- * not 10 logits with softmax. */
+ * not 10 logits with softmax; or if the kernels asked for are not for this CPU. */
 Status model_new(Model **out, const ModelOptions *options);
 void model_destroy(Model *model);
+
+/* What kernels_choose_... and kernels_describe are told. */
+KernelOptions model_kernels(const ModelOptions *options);
 
 /* Numbers in the flat parameter vector. */
 size_t model_parameter_count(const Model *model);

@@ -1,0 +1,15 @@
+/* Loops for the machine at hand: a function marked VECTOR_CLONES is compiled for several instruction
+ * sets, and the loader takes the widest that the CPU has.
+ *
+ * Only for loops whose result does not hang on the width of a vector: elementwise, integers, or sums
+ * in lanes of the loop's own. Nothing is contracted (-ffp-contract=off), so every clone gives the
+ * same bits and the choice need not be recorded. What does hang on it is in nn/kernels. The sanitizers
+ * cannot start a program whose loader calls resolvers, so under them there is one clone. */
+#pragma once
+
+#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) &&      \
+    !defined(MNIST_DIST_NO_CLONES)
+#define VECTOR_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define VECTOR_CLONES
+#endif
