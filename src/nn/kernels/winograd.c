@@ -1,16 +1,17 @@
 /* Convolution by Winograd's minimal filtering, F(4x4, 3x3) and F(4x4, 5x5): an image is cut into
- * tiles of 4x4 outputs, tiles and kernel are taken to 36 or 64 points (winograd_lines.h), and at each
- * point the channels are multiplied as a matrix.
+ * tiles of 4x4 outputs, tiles and kernel are taken to 36 or 64 points (winograd_lines.h), and at
+ * each point the channels are multiplied as a matrix.
  *
- * This is the fastest way here by far, since the 5x5 layer of the default model is three fifths of its
- * arithmetic: 64 products replace 400. What it costs is rounding: the transforms of 8 points magnify
- * it. FIGURES
+ * This is the fastest way here by far, since the 5x5 layer of the default model is three fifths of
+ * its arithmetic: 64 products replace 400. What it costs is rounding: the transforms of 8 points
+ * magnify it. FIGURES
  *
  * Tiles are taken in blocks whose transformed inputs and products stay in the second-level cache
- * together with the transformed kernel. Transformed inputs are not kept for backward: making them again
- * is an eighth of the work and they would be four times the image. The input's gradient is the
- * convolution of dy with the kernel turned round. Refused: tiles of 6x6 outputs (14 is no multiple,
- * and the error grows), and the transposed form of the input gradient with its overlapping sums.
+ * together with the transformed kernel. Transformed inputs are not kept for backward: making them
+ * again is an eighth of the work and they would be four times the image. The input's gradient is
+ * the convolution of dy with the kernel turned round. Refused: tiles of 6x6 outputs (14 is no
+ * multiple, and the error grows), and the transposed form of the input gradient with its
+ * overlapping sums.
  */
 #include "nn/families.h"
 #include "nn/kernels/tile.h"
@@ -21,7 +22,13 @@ enum {
     GRADIENT_BLOCK = 28,                                 /* at most, in the weights' gradient */
     GRADIENT_ROWS = LANES >= 16 ? 8 : 4,                 /* of the register tile there */
     MOST_TAPS = 5,
+    RUN = 7, /* tiles side by side, at most, whose columns are shared */
+    STRIP = RUN * OUTPUTS + MOST_TAPS - 1, /* and those columns */
 };
+
+static size_t smaller(size_t a, size_t b) {
+    return a < b ? a : b;
+}
 
 /* A convolution cut into tiles. in and out are multiples of LANES. */
 typedef struct Tiling {
@@ -38,11 +45,17 @@ static Tiling tiling_make(const ConvShape *shape, size_t n, const float *zeros) 
                     across * down, across * down * n, side * side, zeros};
 }
 
-/* Blocks of tiles lie as (panels, points, block, TILE_COLUMNS), a panel being TILE_COLUMNS channels: then
- * all points of a tile, and all tiles of a point, are at constant distances. The first number of a
- * channel's panel: */
+/* A vector more than the tiles of a panel: at a distance of a whole number of pages, or nearly so,
+ * the points would crowd into few sets of the first-level cache (a tenth slower). */
+INLINE size_t plane_size(size_t block) {
+    return block * TILE_COLUMNS + LANES;
+}
+
+/* Blocks of tiles lie as (panels, points, block, TILE_COLUMNS), a panel being TILE_COLUMNS
+ * channels: then all points of a tile, and all tiles of a point, are at constant distances. The
+ * first number of a channel's panel: */
 INLINE size_t panel_begin(const Tiling *tiling, size_t channel, size_t block) {
-    return channel / TILE_COLUMNS * tiling->points * block * TILE_COLUMNS + channel % TILE_COLUMNS;
+    return channel / TILE_COLUMNS * tiling->points * plane_size(block) + channel % TILE_COLUMNS;
 }
 
 /* Where a tile's outputs begin. */
@@ -104,39 +117,57 @@ INLINE void find_rows(const float *rows[MOST_POINTS], const float *x, const Tili
     }
 }
 
-/* One vector of channels of a tile, at all points. */
-INLINE void transform_input(float *v, size_t block, const float *const rows[MOST_POINTS],
-                            size_t channel, const Tiling *tiling, Place place, int taps) {
-    const int side = line_points(taps);
-    Vector half[MOST_POINTS][MOST_POINTS], line[MOST_POINTS], taken[MOST_POINTS];
-    UNROLL for (int j = 0; j < side; j++) {
-        size_t column = place.column + (size_t)j - (size_t)(taps / 2);
-        if (column < tiling->w) {
-            UNROLL for (int i = 0; i < side; i++)
-                taken[i] = vector_load(rows[i] + column * tiling->in + channel);
-            line_input(line, taken, taps);
-            UNROLL for (int i = 0; i < side; i++) half[i][j] = line[i];
-        } else {
-            UNROLL for (int i = 0; i < side; i++) half[i][j] = (Vector){0};
-        }
+/* One vector of channels of `columns` columns from the place's on, taken to the points downwards.
+ * Neighbouring tiles share half of their columns, so this is done for a run of tiles at once. */
+INLINE void transform_columns(Vector half[STRIP][MOST_POINTS], const float *const rows[MOST_POINTS],
+                              size_t columns, size_t channel, const Tiling *tiling, Place place,
+                              int taps) {
+    Vector taken[MOST_POINTS];
+    for (size_t j = 0; j < columns; j++) {
+        size_t column = place.column + j - (size_t)(taps / 2);
+        bool inside = column < tiling->w;
+        UNROLL
+        for (int i = 0; i < line_points(taps); i++)
+            taken[i] = inside ? vector_load(rows[i] + column * tiling->in + channel) : (Vector){0};
+        line_input(half[j], taken, taps);
     }
-    UNROLL for (int i = 0; i < side; i++) {
-        line_input(line, half[i], taps);
-        UNROLL for (int j = 0; j < side; j++)
-            vector_store(v + (size_t)(i * side + j) * block * TILE_COLUMNS, line[j]);
+}
+
+/* A tile's columns taken to the points across. */
+INLINE void transform_rows(float *v, size_t plane, Vector half[STRIP][MOST_POINTS], int taps) {
+    const int side = line_points(taps);
+    UNROLL
+    for (int i = 0; i < side; i++) {
+        Vector line[MOST_POINTS], taken[MOST_POINTS];
+        UNROLL
+        for (int j = 0; j < side; j++) taken[j] = half[j][i];
+        line_input(line, taken, taps);
+        UNROLL
+        for (int j = 0; j < side; j++) vector_store(v + (size_t)(i * side + j) * plane, line[j]);
+    }
+}
+
+/* `run` neighbouring tiles of one row of tiles. */
+INLINE void transform_run(float *v, const float *x, const Tiling *tiling, Place place, size_t run,
+                          size_t block, int taps) {
+    const float *rows[MOST_POINTS];
+    Vector half[STRIP][MOST_POINTS];
+    find_rows(rows, x, tiling, place, taps);
+    for (size_t c = 0; c < tiling->in; c += LANES) {
+        float *to = v + panel_begin(tiling, c, block);
+        transform_columns(half, rows, run * OUTPUTS + (size_t)taps - 1, c, tiling, place, taps);
+        for (size_t t = 0; t < run; t++)
+            transform_rows(to + t * TILE_COLUMNS, plane_size(block), half + t * OUTPUTS, taps);
     }
 }
 
 /* v: `count` tiles from tile `first` on. */
 INLINE void transform_inputs(float *v, const float *x, const Tiling *tiling, size_t first,
                              size_t count, size_t block, int taps) {
-    for (size_t t = 0; t < count; t++) {
-        const float *rows[MOST_POINTS];
+    for (size_t t = 0, run; t < count; t += run) {
         Place place = place_of(tiling, first + t);
-        find_rows(rows, x, tiling, place, taps);
-        for (size_t c = 0; c < tiling->in; c += LANES)
-            transform_input(v + panel_begin(tiling, c, block) + t * TILE_COLUMNS, block, rows, c,
-                            tiling, place, taps);
+        run = smaller(smaller(count - t, RUN), tiling->across - place.column / OUTPUTS);
+        transform_run(v + t * TILE_COLUMNS, x, tiling, place, run, block, taps);
     }
 }
 
@@ -148,18 +179,18 @@ INLINE void multiply_panel(float *m, const float *v, const float *u, const Tilin
     tile_zero(sums, TILE_ROWS, vectors);
     for (size_t c = 0; c < in; c += TILE_COLUMNS)
         tile_multiply(sums, TILE_ROWS, vectors, v + panel_begin(tiling, c, BLOCK), TILE_COLUMNS, 1,
-                      u + c * out + o, out, in - c < TILE_COLUMNS ? in - c : TILE_COLUMNS);
+                      u + c * out + o, out, smaller(in - c, TILE_COLUMNS));
     tile_store(m + panel_begin(tiling, o, BLOCK), TILE_COLUMNS, sums, TILE_ROWS, vectors);
 }
 
 static void multiply(float *m, const float *v, const float *u, const Tiling *tiling) {
-    const size_t plane = (size_t)TILE_ROWS * TILE_COLUMNS, weights = tiling->in * tiling->out;
-    for (size_t p = 0; p < tiling->points; p++, u += weights)
-        for (size_t r = 0; r < BLOCK; r += TILE_ROWS, m += plane, v += plane) {
+    const size_t plane = plane_size(BLOCK), weights = tiling->in * tiling->out;
+    for (size_t p = 0; p < tiling->points; p++, m += plane, v += plane, u += weights)
+        for (size_t r = 0; r < BLOCK * TILE_COLUMNS; r += TILE_ROWS * TILE_COLUMNS) {
             size_t o = 0;
             for (; o + TILE_COLUMNS <= tiling->out; o += TILE_COLUMNS)
-                multiply_panel(m, v, u, tiling, o, TILE_VECTORS);
-            if (o < tiling->out) multiply_panel(m, v, u, tiling, o, 1);
+                multiply_panel(m + r, v + r, u, tiling, o, TILE_VECTORS);
+            if (o < tiling->out) multiply_panel(m + r, v + r, u, tiling, o, 1);
         }
 }
 
@@ -178,18 +209,22 @@ INLINE Vector finish(Vector sum, Vector bias, bool relu) {
 INLINE void transform_output(float *y, const float *m, const Tiling *tiling, Place place,
                              Vector bias, bool relu, int taps) {
     const int side = line_points(taps);
-    const size_t plane = (size_t)BLOCK * TILE_COLUMNS;
+    const size_t plane = plane_size(BLOCK);
     Vector half[OUTPUTS][MOST_POINTS], line[OUTPUTS], taken[MOST_POINTS];
-    UNROLL for (int j = 0; j < side; j++) {
-        UNROLL for (int i = 0; i < side; i++)
-            taken[i] = vector_load(m + (size_t)(i * side + j) * plane);
+    UNROLL
+    for (int j = 0; j < side; j++) {
+        UNROLL
+        for (int i = 0; i < side; i++) taken[i] = vector_load(m + (size_t)(i * side + j) * plane);
         line_output(line, taken, taps);
-        UNROLL for (int i = 0; i < OUTPUTS; i++) half[i][j] = line[i];
+        UNROLL
+        for (int i = 0; i < OUTPUTS; i++) half[i][j] = line[i];
     }
     size_t rows = tiling->h - place.row, columns = tiling->w - place.column;
-    UNROLL for (size_t i = 0; i < OUTPUTS; i++) {
+    UNROLL
+    for (size_t i = 0; i < OUTPUTS; i++) {
         line_output(line, half[i], taps);
-        UNROLL for (size_t j = 0; j < OUTPUTS; j++)
+        UNROLL
+        for (size_t j = 0; j < OUTPUTS; j++)
             if (i < rows && j < columns)
                 vector_store(y + (i * tiling->w + j) * tiling->out, finish(line[j], bias, relu));
     }
@@ -202,15 +237,15 @@ INLINE void transform_outputs(float *y, const float *m, const Tiling *tiling, si
         size_t pixel = (place.image * tiling->h + place.row) * tiling->w + place.column;
         for (size_t c = 0; c < tiling->out; c += LANES) {
             Vector bias = epilogue->bias == NULL ? (Vector){0} : vector_load(epilogue->bias + c);
-            transform_output(y + pixel * tiling->out + c, 
+            transform_output(y + pixel * tiling->out + c,
                              m + panel_begin(tiling, c, BLOCK) + t * TILE_COLUMNS, tiling, place,
                              bias, epilogue->relu, taps);
         }
     }
 }
 
-/* A call's workspace: the row of zeros, a kernel turned round, and what the kernel, a block of inputs
- * and a block of outputs are at all points. */
+/* A call's workspace: the row of zeros, a kernel turned round, and what the kernel, a block of
+ * inputs and a block of outputs are at all points. */
 typedef struct Parts {
     float *zeros, *kernel, *u, *v, *m;
 } Parts;
@@ -220,7 +255,7 @@ static size_t lay_out(size_t begins[5], const ConvShape *shape) {
     size_t most = shape->in > shape->out ? shape->in : shape->out, weights = shape->in * shape->out;
     size_t block = BLOCK > GRADIENT_BLOCK ? BLOCK : GRADIENT_BLOCK;
     size_t panels = (most + TILE_COLUMNS - 1) / TILE_COLUMNS;
-    size_t planes = panels * points * block * TILE_COLUMNS;
+    size_t planes = panels * points * plane_size(block);
     begins[0] = 0;
     begins[1] = begins[0] + shape->w * most;
     begins[2] = begins[1] + shape->kh * shape->kw * weights;
@@ -240,7 +275,7 @@ static Parts parts_of(const ConvCall *call) {
 INLINE void convolve(float *y, const float *x, const Tiling *tiling, const Parts *parts,
                      const Epilogue *epilogue, int taps) {
     for (size_t first = 0; first < tiling->count; first += BLOCK) {
-        size_t left = tiling->count - first, count = left < BLOCK ? left : BLOCK;
+        size_t count = smaller(tiling->count - first, BLOCK);
         transform_inputs(parts->v, x, tiling, first, count, BLOCK, taps);
         multiply(parts->m, parts->v, parts->u, tiling);
         transform_outputs(y, parts->m, tiling, first, count, epilogue, taps);
@@ -286,23 +321,27 @@ static void backward_input(const ConvCall *call) {
 }
 
 /* One vector of channels of a tile of dy at all points. */
-INLINE void transform_gradient(float *z, const float *dy, const Tiling *tiling,
-                               Place place, int taps) {
+INLINE void transform_gradient(float *z, const float *dy, const Tiling *tiling, Place place,
+                               int taps) {
     const int side = line_points(taps);
     size_t rows = tiling->h - place.row, columns = tiling->w - place.column;
     Vector half[MOST_POINTS][OUTPUTS], line[MOST_POINTS], taken[OUTPUTS];
-    UNROLL for (size_t j = 0; j < OUTPUTS; j++) {
-        UNROLL for (size_t i = 0; i < OUTPUTS; i++)
-            taken[i] = i < rows && j < columns
-                           ? vector_load(dy + (i * tiling->w + j) * tiling->out)
-                           : (Vector){0};
+    UNROLL
+    for (size_t j = 0; j < OUTPUTS; j++) {
+        UNROLL
+        for (size_t i = 0; i < OUTPUTS; i++)
+            taken[i] = i < rows && j < columns ? vector_load(dy + (i * tiling->w + j) * tiling->out)
+                                               : (Vector){0};
         line_output_gradient(line, taken, taps);
-        UNROLL for (int i = 0; i < side; i++) half[i][j] = line[i];
+        UNROLL
+        for (int i = 0; i < side; i++) half[i][j] = line[i];
     }
-    UNROLL for (int i = 0; i < side; i++) {
+    UNROLL
+    for (int i = 0; i < side; i++) {
         line_output_gradient(line, half[i], taps);
-        UNROLL for (int j = 0; j < side; j++)
-            vector_store(z + (size_t)(i * side + j) * GRADIENT_BLOCK * TILE_COLUMNS, line[j]);
+        UNROLL
+        for (int j = 0; j < side; j++)
+            vector_store(z + (size_t)(i * side + j) * plane_size(GRADIENT_BLOCK), line[j]);
     }
 }
 
@@ -329,7 +368,7 @@ INLINE void add_panel(float *du, const float *v, const float *z, size_t count, s
 static void add_products(float *du, const float *v, const float *z, const Tiling *tiling,
                          size_t count) {
     const size_t in = tiling->in, out = tiling->out;
-    const size_t plane = (size_t)GRADIENT_BLOCK * TILE_COLUMNS;
+    const size_t plane = plane_size(GRADIENT_BLOCK);
     for (size_t p = 0; p < tiling->points; p++, v += plane, z += plane)
         for (size_t i = 0; i < in; i += GRADIENT_ROWS, du += GRADIENT_ROWS * out) {
             const float *rows = v + panel_begin(tiling, i, GRADIENT_BLOCK);
@@ -350,7 +389,7 @@ INLINE void sum_gradients(float *dkernel, const ConvCall *call, const Tiling *ti
     memset(parts->u, 0, tiling->points * tiling->in * tiling->out * sizeof(float));
     for (size_t image = 0; image < tiling->count; image += tiling->per_image)
         for (size_t t = 0; t < tiling->per_image; t += block) {
-            size_t left = tiling->per_image - t, count = left < block ? left : block;
+            size_t count = smaller(tiling->per_image - t, block);
             transform_inputs(parts->v, call->x, tiling, image + t, count, GRADIENT_BLOCK, taps);
             transform_gradients(parts->m, call->dy, tiling, image + t, count, taps);
             add_products(parts->u, parts->v, parts->m, tiling, count);
@@ -370,8 +409,8 @@ static void backward_weights(const ConvCall *call) {
 }
 
 static bool suits(const ConvShape *shape) {
-    return shape->kh == shape->kw && (shape->kh == 3 || shape->kh == 5) &&
-           shape->in % LANES == 0 && shape->out % LANES == 0;
+    return shape->kh == shape->kw && (shape->kh == 3 || shape->kh == 5) && shape->in % LANES == 0 &&
+           shape->out % LANES == 0;
 }
 
 static size_t workspace(const ConvShape *shape) {

@@ -1,16 +1,16 @@
-/* Winograd's (Cook and Toom's) short convolutions in one dimension: four outputs from a kernel of 3 or
- * 5 taps, by 6 or 8 products instead of 12 or 20.
+/* Winograd's (Cook and Toom's) short convolutions in one dimension: four outputs from a kernel of 3
+ * or 5 taps, by 6 or 8 products instead of 12 or 20.
  *
  * With points p_j (0, 1, -1, 2, -2, for 5 taps also 1/2 and -1/2, and infinity) the outputs are
- * y = A'[(G g) . (B' d)], ' for transposition: A'[i][j] = p_j^i, G[j][k] = p_j^k / N_j, and row j of B'
- * holds the coefficients of M_j(x) = the product of (x - p_l) over all finite p_l but p_j, with N_j =
- * M_j(p_j); infinity gives the highest coefficients (Lavin and Gray, "Fast Algorithms for
- * Convolutional Neural Networks", CVPR 2016; the points are Lavin's, for 8 products those of NNPACK's
- * F(6,3)). Points come in pairs p, -p, so that even and odd powers are summed once for both. The
- * columns of +-1/2 are scaled by 8 in A' and by 1/8 in G, to have whole numbers.
+ * y = A'[(G g) . (B' d)], ' for transposition: A'[i][j] = p_j^i, G[j][k] = p_j^k / N_j, and row j
+ * of B' holds the coefficients of M_j(x) = the product of (x - p_l) over all finite p_l but p_j,
+ * with N_j = M_j(p_j); infinity gives the highest coefficients (Lavin and Gray, "Fast Algorithms
+ * for Convolutional Neural Networks", CVPR 2016; the points are Lavin's, for 8 products those of
+ * NNPACK's F(6,3)). Points come in pairs p, -p, so that even and odd powers are summed once for
+ * both. The columns of +-1/2 are scaled by 8 in A' and by 1/8 in G, to have whole numbers.
  *
- * The weights' gradient is the same form read backwards: dg = G'[(B' d) . (A dy)]. Each function maps
- * one line of vectors, the lanes being channels; `taps` is a constant where it is called. */
+ * The weights' gradient is the same form read backwards: dg = G'[(B' d) . (A dy)]. Each function
+ * maps one line of vectors, the lanes being channels; `taps` is a constant where it is called. */
 #pragma once
 
 #include "nn/kernels/vector.h"
@@ -25,7 +25,8 @@ INLINE int line_points(int taps) {
 /* B' d, 8 points */
 INLINE void line_input_5(Vector v[8], const Vector d[8]) {
     Vector even1 = d[2] + d[6] - 4.25F * d[4], odd1 = d[1] + d[5] - 4.25F * d[3];
-    Vector even2 = d[6] + 0.25F * d[2] - 1.25F * d[4], odd2 = 0.5F * d[1] - 2.5F * d[3] + 2.0F * d[5];
+    Vector even2 = d[6] + 0.25F * d[2] - 1.25F * d[4],
+           odd2 = 0.5F * d[1] - 2.5F * d[3] + 2.0F * d[5];
     Vector even3 = d[6] + 4.0F * d[2] - 5.0F * d[4], odd3 = 2.0F * d[1] - 2.5F * d[3] + 0.5F * d[5];
     v[0] = d[0] - d[6] + 5.25F * (d[4] - d[2]);
     v[1] = even1 + odd1;
