@@ -14,7 +14,7 @@ only_in() {
         failures=1
     }
 }
-only_in 'mpi\.h' 'src/dist/comm\.c'
+only_in 'mpi\.h' 'src/dist/comm[a-z_]*\.[ch]'
 only_in 'cblas\.h' 'src/nn/blas\.c'
 only_in 'hdf5\.h' 'src/base/h5file[a-z_]*\.[ch]'
 only_in 'yaml\.h' 'src/train/config_yaml\.c'

@@ -33,7 +33,8 @@ const Option OPTIONS[OPTION_COUNT] = {
 
 enum { FILES = 1 << 20 }; /* as many as there are */
 
-static const char *const BENCHMARKS[] = {"gemm", "step", NULL};
+static const char *const BENCHMARKS[] = {"peak",      "gemm",   "conv", "step",
+                                         "allreduce", "import", NULL};
 
 const Command COMMANDS[] = {
     {.id = COMMAND_TRAIN,
@@ -77,10 +78,10 @@ const Command COMMANDS[] = {
     {.id = COMMAND_BENCH,
      .name = "bench",
      .run = command_bench,
-     .synopsis = "[gemm|step] [--json]",
-     .help = "measure the machine's matrix product and the training step",
+     .synopsis = "[peak|gemm|conv|step|allreduce|import [FILE]] [--json]",
+     .help = "measure the machine's peak and how near the program comes to it",
      .options = CONFIG | JSON | ANY,
-     .most = 1,
+     .most = 2,
      .words = BENCHMARKS,
      .keys = KEYS_OF_RUN,
      .needs_ranks = true},

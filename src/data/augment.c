@@ -6,11 +6,16 @@
  * upper-left neighbour stays one short of the border, so that the other three exist: at the border
  * itself the weight is 1 and, since pixels are still integers, a + 1 * (b - a) is b exactly. For
  * the same reason the division by 255 comes last: the identity gives pixel / 255 and nothing else.
- */
+ *
+ * All but the fetching of pixels is vector code; the four neighbours are fetched as one word (1.4
+ * us an image on Zen 4, against 2.7 pixel by pixel). That is a five-hundredth of a training step,
+ * so that no thread works ahead of it. */
 #include "mnist_dist/data/augment.h"
 
 #include <math.h>
+#include <string.h>
 
+#include "mnist_dist/base/clones.h"
 #include "mnist_dist/base/digits.h"
 
 static const double CENTRE = DIGIT_SIDE / 2.0 - 0.5;
@@ -49,45 +54,68 @@ AffineMap augment_map(const AugmentDraw *draw) {
     return map;
 }
 
+/* Columns that are computed: those of the image and some more, so that they fill vectors. What is
+ * more is clamped like the others and then left behind. */
+enum { COLUMNS = 32 };
+
 /* Where one coordinate of a line of output pixels falls: upper-left neighbours and the weights of
  * the lower-right ones. */
 typedef struct LineCut {
-    int32_t floor[DIGIT_SIDE];
-    float weight[DIGIT_SIDE];
+    int32_t floor[COLUMNS];
+    float weight[COLUMNS];
 } LineCut;
 
-static void cut_line(LineCut *cut, double start, double step) {
-    for (int32_t i = 0; i < DIGIT_SIDE; i++) {
-        double at = start + step * i;
-        at = at > 0.0 ? at : 0.0;
-        at = at < DIGIT_SIDE - 1.0 ? at : DIGIT_SIDE - 1.0;
-        const int32_t whole = (int32_t)at;
+/* Two loops: within one, gcc joins the two clamps into branches, and those into costly masks. */
+static inline void cut_line(LineCut *cut, double start, double step) {
+    double at[COLUMNS];
+    for (int32_t i = 0; i < COLUMNS; i++) {
+        const double free = start + step * i;
+        at[i] = free > 0.0 ? free : 0.0;
+    }
+    for (int32_t i = 0; i < COLUMNS; i++) {
+        const double within = at[i] < DIGIT_SIDE - 1.0 ? at[i] : DIGIT_SIDE - 1.0;
+        const int32_t whole = (int32_t)within;
         cut->floor[i] = whole < DIGIT_SIDE - 2 ? whole : DIGIT_SIDE - 2;
-        cut->weight[i] = (float)(at - cut->floor[i]);
+        cut->weight[i] = (float)(within - cut->floor[i]);
     }
 }
 
-static void sample_line(float *restrict out, const float *restrict pixels,
-                        const LineCut *restrict rows, const LineCut *restrict columns) {
-    for (int32_t i = 0; i < DIGIT_SIDE; i++) {
-        const float *corner = pixels + rows->floor[i] * DIGIT_SIDE + columns->floor[i];
-        const float right = columns->weight[i];
-        const float upper = corner[0] + right * (corner[1] - corner[0]);
-        const float lower =
-            corner[DIGIT_SIDE] + right * (corner[DIGIT_SIDE + 1] - corner[DIGIT_SIDE]);
-        out[i] = upper + rows->weight[i] * (lower - upper);
+/* The four neighbours of which pixel i is the upper left one, as the bytes of quads[i]; the last
+ * line and the last column are no one's upper left. */
+static inline void make_quads(uint32_t quads[DIGIT_PIXELS], const uint8_t *restrict image) {
+    for (int i = 0; i < DIGIT_PIXELS - DIGIT_SIDE - 1; i++)
+        quads[i] = image[i] | (uint32_t)image[i + 1] << 8 | (uint32_t)image[i + DIGIT_SIDE] << 16 |
+                   (uint32_t)image[i + DIGIT_SIDE + 1] << 24;
+}
+
+static inline void sample_line(float *restrict line, const uint32_t *restrict quads,
+                               const LineCut *restrict rows, const LineCut *restrict columns) {
+    for (int32_t i = 0; i < COLUMNS; i++) {
+        const uint32_t quad = quads[rows->floor[i] * DIGIT_SIDE + columns->floor[i]];
+        const float corner[4] = {(float)(int32_t)(quad & 0xff), (float)(int32_t)(quad >> 8 & 0xff),
+                                 (float)(int32_t)(quad >> 16 & 0xff), (float)(int32_t)(quad >> 24)};
+        const float upper = corner[0] + columns->weight[i] * (corner[1] - corner[0]);
+        const float lower = corner[2] + columns->weight[i] * (corner[3] - corner[2]);
+        line[i] = upper + rows->weight[i] * (lower - upper);
     }
+}
+
+VECTOR_CLONES static void sample_image(float *restrict out, const uint8_t *restrict image,
+                                       const AffineMap *map) {
+    const double(*m)[3] = map->matrix;
+    uint32_t quads[DIGIT_PIXELS];
+    float
+        pixels[DIGIT_PIXELS + COLUMNS - DIGIT_SIDE]; /* each line overwrites the last one's rest */
+    make_quads(quads, image);
+    for (int r = 0; r < DIGIT_SIDE; r++) {
+        LineCut rows, columns;
+        cut_line(&rows, m[0][0] * r + m[0][2], m[0][1]);
+        cut_line(&columns, m[1][0] * r + m[1][2], m[1][1]);
+        sample_line(pixels + r * DIGIT_SIDE, quads, &rows, &columns);
+    }
+    for (int i = 0; i < DIGIT_PIXELS; i++) out[i] = pixels[i] / 255.0f;
 }
 
 void augment_image(float *out, const uint8_t *image, const AffineMap *map) {
-    const double(*m)[3] = map->matrix;
-    float pixels[DIGIT_PIXELS];
-    LineCut rows, columns;
-    for (int i = 0; i < DIGIT_PIXELS; i++) pixels[i] = (float)image[i];
-    for (int r = 0; r < DIGIT_SIDE; r++) {
-        cut_line(&rows, m[0][0] * r + m[0][2], m[0][1]);
-        cut_line(&columns, m[1][0] * r + m[1][2], m[1][1]);
-        sample_line(out + r * DIGIT_SIDE, pixels, &rows, &columns);
-    }
-    for (int i = 0; i < DIGIT_PIXELS; i++) out[i] /= 255.0f;
+    sample_image(out, image, map);
 }

@@ -3,6 +3,9 @@
 
 #include <string.h>
 #include <sys/stat.h>
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 
 #include "formats.h"
 
@@ -64,6 +67,18 @@ static Status check_output(const char *input, const char *output) {
     return status_fail(STATUS_USAGE, "%s: is both input and output; name another output", output);
 }
 
+/* HDF5 takes and gives back several buffers of a chunk's size for every chunk. If malloc passes
+ * that on to the kernel, 42,000 rows cost 15,000 page faults and a sixth of the time. */
+#if defined(__GLIBC__)
+static void keep_memory(void) {
+    mallopt(M_MMAP_THRESHOLD, 4 << 20);
+    mallopt(M_TRIM_THRESHOLD, 16 << 20);
+}
+#else
+static void keep_memory(void) {
+}
+#endif
+
 Status import_files(ImportSummary *summary, const char *train_path, const char *test_path,
                     const char *out_path, void (*progress)(const char *path, double share)) {
     Status status = STATUS_OK;
@@ -71,6 +86,7 @@ Status import_files(ImportSummary *summary, const char *train_path, const char *
     Writer *writer = NULL;
     WriterPart train_part = {0}, test_part = {0};
     *summary = (ImportSummary){0};
+    keep_memory();
     TRY(check_output(train_path, out_path));
     if (test_path != NULL) TRY(check_output(test_path, out_path));
     TRY(source_open(&train, train_path, progress));

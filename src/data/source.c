@@ -1,7 +1,7 @@
 /* The byte stream under every importer; see source.h.
  *
- * Raw bytes are read into `raw`, unpacked by zlib if the file begins with gzip's magic, and laid
- * into `window`. Several gzip members in a row are one stream, as for gzip itself. */
+ * Bytes are laid into `window`: those of the file or, if it begins with gzip's magic, those that a
+ * thread unpacks of it. */
 #include "source.h"
 
 #include <errno.h>
@@ -11,24 +11,22 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zlib.h>
 
+#include "gunzip.h"
 #include "mnist_dist/base/memory.h"
 
-enum { RAW_BYTES = 65536, WINDOW_BYTES = 4 * SOURCE_PEEK };
+enum { WINDOW_BYTES = 4 * SOURCE_PEEK };
 
 struct Source {
     const char *path;
     int descriptor;
     void (*progress)(const char *path, double share);
     uint64_t size, taken; /* raw bytes: of the file, 0 for a pipe; read so far */
-    bool started, gzip;   /* the first bytes have been seen; they are gzip's */
-    bool raw_ended;       /* the file's end has been read */
-    bool ended;           /* so has the last of the data */
-    z_stream stream;      /* next_in, avail_in: what is left in raw, gzip or not */
+    bool started;         /* the first bytes have been seen */
+    Gunzip *gunzip;       /* they are gzip's */
+    bool ended;           /* the end of the data has been met */
     size_t begin, end;    /* of the unread bytes in the window */
     uint64_t line;
-    uint8_t raw[RAW_BYTES];
     uint8_t window[WINDOW_BYTES + SOURCE_SLACK];
 };
 
@@ -54,7 +52,6 @@ Status source_open(Source **out, const char *path,
     source->path = path;
     source->descriptor = -1;
     source->progress = progress;
-    source->stream.next_in = source->raw;
     TRY(open_descriptor(source));
     *out = source;
     source = NULL;
@@ -65,7 +62,7 @@ cleanup:
 
 void source_close(Source *source) {
     if (source == NULL) return;
-    if (source->gzip) inflateEnd(&source->stream);
+    gunzip_stop(source->gunzip);
     if (source->descriptor >= 0) close(source->descriptor);
     free(source);
 }
@@ -84,97 +81,42 @@ static void report_progress(const Source *source) {
     source->progress(source->path, share < 1.0 ? share : 1.0);
 }
 
-/* Adds raw bytes behind those that are left, until `want` are there or the file ends. */
-static Status fill_raw(Source *source, size_t want) {
-    z_stream *stream = &source->stream;
-    memmove(source->raw, stream->next_in, stream->avail_in);
-    stream->next_in = source->raw;
-    while (stream->avail_in < want && !source->raw_ended) {
-        ssize_t got =
-            read(source->descriptor, source->raw + stream->avail_in, RAW_BYTES - stream->avail_in);
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return status_fail_errno(STATUS_DATA, "%s: cannot be read", source->path);
-        if (got == 0) source->raw_ended = true;
-        stream->avail_in += (unsigned)got;
-        source->taken += (uint64_t)got;
-        report_progress(source);
-    }
+/* Adds the file's own bytes at the window's end. */
+static Status add_plain(Source *source, size_t space) {
+    ssize_t got = 0;
+    do got = read(source->descriptor, source->window + source->end, space);
+    while (got < 0 && errno == EINTR);
+    if (got < 0) return status_fail_errno(STATUS_DATA, "%s: cannot be read", source->path);
+    source->end += (size_t)got;
+    source->taken += (uint64_t)got;
+    source->ended = got == 0;
+    report_progress(source);
     return STATUS_OK;
 }
 
-static bool at_gzip_magic(const Source *source) {
-    return source->stream.avail_in >= 2 && source->stream.next_in[0] == 0x1f &&
-           source->stream.next_in[1] == 0x8b;
+/* Adds unpacked bytes. */
+static Status add_unpacked(Source *source, size_t space) {
+    size_t got = 0;
+    Status status =
+        gunzip_read(source->window + source->end, &got, &source->taken, source->gunzip, space);
+    source->end += got;
+    source->ended = status == STATUS_OK && got == 0;
+    report_progress(source);
+    return status;
 }
 
-/* Looks at the first bytes: gzip or plain. */
+/* Looks at the first bytes: if they are gzip's, they are handed to the thread that unpacks. */
 static Status start(Source *source) {
-    Status status = fill_raw(source, 2);
+    Status status = STATUS_OK;
+    while (status == STATUS_OK && source->end < 2 && !source->ended)
+        status = add_plain(source, GUNZIP_RAW - source->end);
     if (status != STATUS_OK) return status;
     source->started = true;
-    if (!at_gzip_magic(source)) return STATUS_OK;
-    if (inflateInit2(&source->stream, 15 + 16) != Z_OK)
-        return status_fail(STATUS_FAILED, "%s: zlib has no memory", source->path);
-    source->gzip = true;
-    return STATUS_OK;
-}
-
-/* After the last byte of a gzip member: the file ends, or another member begins. */
-static Status finish_member(Source *source) {
-    Status status = fill_raw(source, 2);
-    if (status != STATUS_OK) return status;
-    source->ended = source->stream.avail_in == 0;
-    if (source->ended) return STATUS_OK;
-    if (!at_gzip_magic(source))
-        return status_fail(STATUS_DATA,
-                           "%s: something that is no gzip follows the gzip data; fetch the file "
-                           "again",
-                           source->path);
-    inflateReset(&source->stream);
-    return STATUS_OK;
-}
-
-static Status inflate_failure(const Source *source, int code) {
-    if (code == Z_MEM_ERROR)
-        return status_fail(STATUS_FAILED, "%s: zlib has no memory", source->path);
-    if (code == Z_OK || code == Z_BUF_ERROR)
-        return status_fail(STATUS_DATA,
-                           "%s: truncated: the file ends within its gzip data; fetch it again",
-                           source->path);
-    return status_fail(STATUS_DATA, "%s: damaged gzip data (%s); fetch the file again",
-                       source->path, source->stream.msg != NULL ? source->stream.msg : "no reason");
-}
-
-/* Unpacks into `space` bytes at the window's end. */
-static Status add_unpacked(Source *source, size_t space) {
-    z_stream *stream = &source->stream;
-    if (stream->avail_in == 0) {
-        Status status = fill_raw(source, 1);
-        if (status != STATUS_OK) return status;
-    }
-    stream->next_out = source->window + source->end;
-    stream->avail_out = (unsigned)space;
-    int code = inflate(stream, Z_NO_FLUSH);
-    source->end += space - stream->avail_out;
-    if (code == Z_STREAM_END) return finish_member(source);
-    bool starved = source->raw_ended && stream->avail_in == 0 && stream->avail_out > 0;
-    return code != Z_OK || starved ? inflate_failure(source, code) : STATUS_OK;
-}
-
-/* Copies plain bytes to the window's end. */
-static Status add_plain(Source *source, size_t space) {
-    z_stream *stream = &source->stream;
-    if (stream->avail_in == 0) {
-        Status status = fill_raw(source, 1);
-        if (status != STATUS_OK) return status;
-    }
-    size_t count = stream->avail_in < space ? stream->avail_in : space;
-    memcpy(source->window + source->end, stream->next_in, count);
-    stream->next_in += count;
-    stream->avail_in -= (unsigned)count;
-    source->end += count;
-    source->ended = source->raw_ended && stream->avail_in == 0;
-    return STATUS_OK;
+    if (source->end < 2 || source->window[0] != 0x1f || source->window[1] != 0x8b) return STATUS_OK;
+    size_t count = source->end;
+    source->end = 0;
+    source->ended = false;
+    return gunzip_start(&source->gunzip, source->path, source->descriptor, source->window, count);
 }
 
 Status source_peek(const uint8_t **bytes, size_t *count, Source *source, size_t want) {
@@ -187,7 +129,7 @@ Status source_peek(const uint8_t **bytes, size_t *count, Source *source, size_t 
     }
     while (source->end - source->begin < want && !source->ended) {
         size_t space = WINDOW_BYTES - source->end;
-        TRY(source->gzip ? add_unpacked(source, space) : add_plain(source, space));
+        TRY(source->gunzip != NULL ? add_unpacked(source, space) : add_plain(source, space));
     }
 cleanup:
     *bytes = source->window + source->begin;

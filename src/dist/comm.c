@@ -6,39 +6,19 @@
  * each of its rounds waits for the scheduler (8 ranks on 2 cores: 8 against 4 ms for 3.7 MB).
  * Refused: derived datatypes for large counts, which some MPI transports unpack element by element;
  * big-count calls, which are MPI-4. */
-#include "mnist_dist/dist/comm.h"
-
 #include <mpi.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
 
 #include "dist/comm_limit.h"
+#include "dist/comm_parts.h"
 #include "mnist_dist/base/memory.h"
 
 enum {
     MESSAGE_LIMIT = 1 << 30, /* bytes; below INT_MAX, and a multiple of any element's size */
     LINE_CAPACITY = 2048,
     REQUESTS_AT_FIRST = 64
-};
-
-/* Memory of one comm_shared. */
-typedef struct Window {
-    MPI_Win win; /* MPI_WIN_NULL if the rank is alone on its node and the memory its own */
-    void *memory;
-    struct Window *next;
-} Window;
-
-struct Comm {
-    int rank, size;
-    MPI_Comm node;
-    int node_rank, node_size;
-    size_t message_limit;
-    MPI_Request *requests;
-    size_t request_count, request_capacity;
-    Window *windows;
 };
 
 /* What one rank tells the others about its failure. */
@@ -53,17 +33,32 @@ static void ask_mpi_to_yield(void) {
     setenv("OMPI_MCA_mpi_yield_when_idle", "1", 0);
 }
 
+/* Open MPI looks for the networks that its `cm` layer drives before it starts, which on one machine
+ * is of no use: MPI_Init of 8 ranks on 2 cores took 430 ms with it and 220 without. mpirun tells
+ * how many ranks there are, and how many on this machine. */
+static void ask_mpi_to_start_fast(void) {
+    const char *all = getenv("OMPI_COMM_WORLD_SIZE");
+    const char *here = getenv("OMPI_COMM_WORLD_LOCAL_SIZE");
+    bool one_machine = all != NULL && here != NULL && strcmp(all, here) == 0;
+    if (one_machine) setenv("OMPI_MCA_pml", "^cm", 0);
+}
+
+/* How many ranks may share memory; 0 is any number. */
+static int node_limit(void) {
+    const char *text = getenv("MNIST_DIST_NODE_RANKS");
+    int limit = text != NULL ? atoi(text) : 0;
+    return limit > 0 ? limit : 0;
+}
+
 static Status comm_fill(Comm *comm) {
     Status status = STATUS_OK;
+    comm->node = MPI_COMM_NULL;
     MPI_Comm_rank(MPI_COMM_WORLD, &comm->rank);
     MPI_Comm_size(MPI_COMM_WORLD, &comm->size);
-    MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, comm->rank, MPI_INFO_NULL,
-                        &comm->node);
-    MPI_Comm_rank(comm->node, &comm->node_rank);
-    MPI_Comm_size(comm->node, &comm->node_size);
     comm->message_limit = MESSAGE_LIMIT;
     comm->request_capacity = REQUESTS_AT_FIRST;
-    TRY(MEMORY_NEW(&comm->requests, comm->request_capacity));
+    TRY(comm_agree(comm, MEMORY_NEW(&comm->requests, comm->request_capacity)));
+    TRY(comm_join_node(comm, node_limit()));
 cleanup:
     return status;
 }
@@ -75,6 +70,7 @@ Status comm_start(Comm **out, int *argc, char ***argv) {
 
     *out = NULL;
     ask_mpi_to_yield();
+    ask_mpi_to_start_fast();
     MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided);
     TRY(provided >= MPI_THREAD_FUNNELED
             ? STATUS_OK
@@ -90,28 +86,9 @@ cleanup:
     return status;
 }
 
-static void close_window(Window *window) {
-    if (window->win == MPI_WIN_NULL) {
-        free(window->memory);
-    } else {
-        MPI_Win_unlock_all(window->win);
-        MPI_Win_free(&window->win);
-    }
-    free(window);
-}
-
-static void free_windows(Comm *comm) {
-    while (comm->windows != NULL) {
-        Window *window = comm->windows;
-        comm->windows = window->next;
-        close_window(window);
-    }
-}
-
 void comm_finish(Comm *comm) {
     if (comm == NULL) return;
-    free_windows(comm);
-    MPI_Comm_free(&comm->node);
+    comm_leave_node(comm);
     free(comm->requests);
     free(comm);
     MPI_Finalize();
@@ -129,14 +106,6 @@ int comm_rank(const Comm *comm) {
 
 int comm_size(const Comm *comm) {
     return comm->size;
-}
-
-int comm_node_rank(const Comm *comm) {
-    return comm->node_rank;
-}
-
-int comm_node_size(const Comm *comm) {
-    return comm->node_size;
 }
 
 void comm_limit_messages(Comm *comm, size_t bytes) {
@@ -193,7 +162,7 @@ void comm_broadcast(Comm *comm, void *bytes, size_t count, int root) {
     }
 }
 
-static void sync_windows(Comm *comm) {
+static void sync_windows(const Comm *comm) {
     for (Window *window = comm->windows; window != NULL; window = window->next) {
         if (window->win != MPI_WIN_NULL) MPI_Win_sync(window->win);
     }
@@ -284,66 +253,4 @@ void comm_gather(Comm *comm, void *bytes, const size_t ends[]) {
     }
     if (comm->rank != 0) post_part(comm, SEND, 0, bytes, ends, comm->rank);
     wait_for_all(comm);
-}
-
-/* Open MPI keeps shared windows in files here. */
-static const char *window_folder(void) {
-    const char *folder = getenv("OMPI_MCA_osc_sm_backing_directory");
-    return folder != NULL ? folder : "/dev/shm";
-}
-
-/* To be asked before MPI is: where space is lacking, Open MPI 4.1 fails on one rank of the node and
- * leaves the others waiting. */
-static Status check_space(const Comm *comm, size_t bytes) {
-    struct statvfs space;
-    const char *folder = window_folder();
-    if (comm->node_rank != 0 || statvfs(folder, &space) != 0) return STATUS_OK;
-    double there = (double)space.f_bavail * (double)space.f_frsize;
-    if ((double)bytes <= there) return STATUS_OK;
-    return status_fail(STATUS_FAILED,
-                       "%s has %.0f MB free, but the ranks of a node share %.0f MB there: enlarge "
-                       "it (mount -o remount,size=SIZE; docker run --shm-size=SIZE) or name "
-                       "another folder in OMPI_MCA_osc_sm_backing_directory",
-                       folder, there / 1e6, (double)bytes / 1e6);
-}
-
-static void open_window(Comm *comm, Window *window, size_t bytes) {
-    MPI_Aint size = comm->node_rank == 0 ? (MPI_Aint)bytes : 0;
-    int unit = 1;
-    MPI_Win_allocate_shared(size, unit, MPI_INFO_NULL, comm->node, &window->memory, &window->win);
-    MPI_Win_shared_query(window->win, 0, &size, &unit, &window->memory);
-    MPI_Win_lock_all(MPI_MODE_NOCHECK, window->win);
-    if (comm->node_rank == 0) memset(window->memory, 0, bytes);
-}
-
-/* A rank alone on its node needs no window, and so no space in /dev/shm. */
-static Status prepare_window(Window *window, const Comm *comm, size_t bytes) {
-    window->win = MPI_WIN_NULL;
-    if (comm->node_size > 1) return check_space(comm, bytes);
-    window->memory = memory_zeroed(bytes, 1);
-    return window->memory != NULL ? STATUS_OK : STATUS_FAILED;
-}
-
-static Status new_window(Window **out, const Comm *comm, size_t bytes) {
-    Status status = MEMORY_NEW(out, 1);
-    return status == STATUS_OK ? prepare_window(*out, comm, bytes) : status;
-}
-
-Status comm_shared(void **memory, Comm *comm, size_t bytes) {
-    Status status = STATUS_OK;
-    Window *window = NULL;
-
-    *memory = NULL;
-    TRY(comm_agree(comm, new_window(&window, comm, bytes)));
-    if (comm->node_size > 1) open_window(comm, window, bytes > 0 ? bytes : 1);
-    window->next = comm->windows;
-    comm->windows = window;
-    *memory = window->memory;
-    comm_barrier(comm);
-    return status;
-
-cleanup:
-    if (window != NULL) free(window->memory);
-    free(window);
-    return status;
 }

@@ -1,5 +1,6 @@
-/* For tests: makes comm.c cut its messages into small parts, so that the path for more than 1 GiB
- * is taken without having 1 GiB. */
+/* For tests: what is rare made common. Messages cut into small parts, so that the path for more
+ * than 1 GiB is taken without having 1 GiB; and small nodes, so that there are several on one
+ * machine. */
 #pragma once
 
 #include <stddef.h>
@@ -8,3 +9,7 @@
 
 /* No message of more than `bytes` bytes from now on; the same on all ranks. */
 void comm_limit_messages(Comm *comm, size_t bytes);
+
+/* **Collective.** No more than `ranks` ranks a node from now on, 0 for any number. Memory of
+ * comm_shared is freed. */
+Status comm_limit_node(Comm *comm, int ranks);

@@ -1,138 +1,49 @@
-/* The reproducible sum, as a plan made once and carried out every step.
+/* The reproducible sum; see gradsync.h.
  *
- * The plan is plain data. A rank's maximal aligned subtrees are the nodes of the tree that lie
- * within its shards while their parents do not. `local` lists the additions below those nodes,
- * `sends` and `receives` say which subtree goes to whom, and `finish` lists the additions above
- * them. An addition names its operands by slot: a subtree's sum stands in the slot of its first
- * shard. Nothing in the plan hangs on which part of the vector it is applied to, so it can be
- * carried out by ranges of the vector, and a level in between (a node's ranks) would be a third
- * list of additions of the same tree.
+ * A step has three meetings of the ranks, at each of which all wait for all:
+ *   gradients and reports are there   then each rank reads the others' gradients, and writes the
+ * sum of its slice over the first leaf's, which nobody else reads the sum and its squares are there
+ * then each rank takes the norm, reads the reports, and writes its slice of the parameters, which
+ * nobody else reads now the parameters are there          then each rank reads them and writes
+ * gradients and reports On one node a meeting is comm_node_barrier; over messages it is the arrival
+ * of all that is sent.
  *
- * Lists are carried out block by block, so that a block of every operand stays in the cache. */
-#include "mnist_dist/dist/gradsync.h"
-
+ * The second could be done without if the optimizer stepped before the norm is known; but a step
+ * whose gradient is not finite must leave everything as it was. */
 #include <math.h>
-#include <stdbool.h>
 #include <stdlib.h>
 
+#include "dist/gradsync_parts.h"
+#include "mnist_dist/base/clones.h"
+#include "mnist_dist/base/log.h"
 #include "mnist_dist/base/memory.h"
 #include "mnist_dist/base/shard.h"
 #include "mnist_dist/base/tally.h"
 
-enum { SQUARE_LANES = 8 };
+enum { SQUARE_LANES = 16, BLOCKS_PER_TASK = 4 };
 
-/* slots[out] = slots[left] + slots[right] */
-typedef struct Addition {
-    size_t out, left, right;
-} Addition;
-
-typedef struct Additions {
-    Addition *items; /* (shards) */
-    size_t count;
-} Additions;
-
-/* `pieces[i]` carries the subtree whose first shard is `firsts[i]`. */
-typedef struct Transfers {
-    CommPiece *pieces;
-    size_t *firsts;
-    size_t count;
-} Transfers;
-
-struct GradSync {
-    Comm *comm;
-    size_t length, shards, rank, ranks;
-    Range own;   /* shards of this rank */
-    Range slice; /* floats of this rank */
-    Additions local, finish;
-    Transfers sends, receives;
-    float **slots;       /* (shards + 1): the last is for the result */
-    float *received;     /* (receives.count, slice length) */
-    double *squares;     /* (blocks) */
-    size_t *float_ends;  /* (ranks): each rank's slice in bytes of the vector ... */
-    size_t *square_ends; /* ... and of `squares` */
-};
-
-static size_t block_count(const GradSync *sync) {
-    return shard_capacity(sync->length, GRADSYNC_BLOCK);
+size_t gradsync_block_count(const GradSync *sync) {
+    return shard_capacity(sync->shape.length, GRADSYNC_BLOCK);
 }
 
-static Range shards_of(const GradSync *sync, size_t rank) {
-    return (Range){shard_begin(rank, sync->shards, sync->ranks),
-                   shard_begin(rank + 1, sync->shards, sync->ranks)};
+Range gradsync_shards_of(const GradSync *sync, size_t rank) {
+    return (Range){shard_begin(rank, sync->shape.shards, sync->ranks),
+                   shard_begin(rank + 1, sync->shape.shards, sync->ranks)};
 }
 
-static size_t slice_begin(const GradSync *sync, size_t rank) {
-    size_t begin = GRADSYNC_BLOCK * shard_begin(rank, block_count(sync), sync->ranks);
-    return begin < sync->length ? begin : sync->length;
+Range gradsync_blocks_of(const GradSync *sync, size_t rank) {
+    return (Range){shard_begin(rank, gradsync_block_count(sync), sync->ranks),
+                   shard_begin(rank + 1, gradsync_block_count(sync), sync->ranks)};
 }
 
-static Range slice_of(const GradSync *sync, size_t rank) {
-    return (Range){slice_begin(sync, rank), slice_begin(sync, rank + 1)};
+static size_t block_begin(const GradSync *sync, size_t block) {
+    size_t begin = GRADSYNC_BLOCK * block;
+    return begin < sync->shape.length ? begin : sync->shape.length;
 }
 
-static size_t range_size(Range range) {
-    return range.end - range.begin;
-}
-
-static void append_addition(Additions *list, size_t first, size_t width) {
-    list->items[list->count++] = (Addition){first, first, first + width / 2};
-}
-
-static void append_transfer(Transfers *list, size_t rank, size_t first, size_t count) {
-    list->firsts[list->count] = first;
-    list->pieces[list->count] = (CommPiece){(int)rank, (int)first, NULL, count};
-    list->count++;
-}
-
-/* A whole subtree within this rank's shards is summed here. */
-static void plan_additions(Additions *list, size_t first, size_t width) {
-    if (width == 1) return;
-    plan_additions(list, first, width / 2);
-    plan_additions(list, first + width / 2, width / 2);
-    append_addition(list, first, width);
-}
-
-/* Its sum goes to everyone who has a slice. */
-static void plan_sends(GradSync *sync, size_t first) {
-    for (size_t i = 1; i < sync->ranks; i++) {
-        size_t to = (sync->rank + i) % sync->ranks; /* not all to rank 0 first */
-        size_t count = range_size(slice_of(sync, to));
-        if (count > 0) append_transfer(&sync->sends, to, first, count);
-    }
-}
-
-static void plan_receive(GradSync *sync, size_t owner, size_t first) {
-    size_t count = range_size(sync->slice);
-    if (count == 0) return;
-    append_transfer(&sync->receives, owner, first, count);
-}
-
-/* The node over shards first .. first + width - 1, whose first shard is `owner`'s. */
-static void plan_node(GradSync *sync, size_t first, size_t width) {
-    size_t owner = 0;
-    while (shards_of(sync, owner).end <= first) owner++;
-    if (first + width > shards_of(sync, owner).end) {
-        plan_node(sync, first, width / 2);
-        plan_node(sync, first + width / 2, width / 2);
-        append_addition(&sync->finish, first, width);
-    } else if (owner == sync->rank) {
-        plan_additions(&sync->local, first, width);
-        plan_sends(sync, first);
-    } else {
-        plan_receive(sync, owner, first);
-    }
-}
-
-/* The root is written to where the caller looks for it. */
-static void plan_result(GradSync *sync) {
-    if (sync->finish.count > 0) sync->finish.items[sync->finish.count - 1].out = sync->shards;
-}
-
-static void plan_ends(GradSync *sync) {
-    for (size_t r = 0; r < sync->ranks; r++) {
-        sync->float_ends[r] = slice_of(sync, r).end * sizeof(float);
-        sync->square_ends[r] = shard_begin(r + 1, block_count(sync), sync->ranks) * sizeof(double);
-    }
+Range gradsync_slice_of(const GradSync *sync, size_t rank) {
+    Range blocks = gradsync_blocks_of(sync, rank);
+    return (Range){block_begin(sync, blocks.begin), block_begin(sync, blocks.end)};
 }
 
 static Status check(size_t shards, size_t ranks) {
@@ -150,54 +61,95 @@ static Status check(size_t shards, size_t ranks) {
     return STATUS_OK;
 }
 
+/* Bytes of a vector, such that the next one is aligned. */
+static size_t vector_bytes(const GradSync *sync) {
+    return MEMORY_ALIGNMENT * shard_capacity(sync->shape.length * sizeof(float), MEMORY_ALIGNMENT);
+}
+
+static size_t memory_bytes(const GradSync *sync, size_t gradients) {
+    const GradSyncShape *shape = &sync->shape;
+    return (gradients + shape->vectors) * vector_bytes(sync) +
+           gradsync_block_count(sync) * sizeof(double) + shape->shards * shape->report_bytes;
+}
+
+/* Cuts up the memory, which holds the gradients of these shards. */
+static void place(GradSync *sync, Range shards) {
+    char *at = sync->memory;
+    for (size_t i = shards.begin; i < shards.end; i++, at += vector_bytes(sync))
+        sync->gradients[i] = (float *)(void *)at;
+    for (size_t i = 0; i < sync->shape.vectors; i++, at += vector_bytes(sync))
+        sync->vectors[i] = (float *)(void *)at;
+    sync->squares = (double *)(void *)at;
+    sync->reports = at + gradsync_block_count(sync) * sizeof(double);
+}
+
+/* **Collective.** Leaves sync->memory NULL where the ranks are not of one node, or it has no room.
+ */
+static void share_memory(GradSync *sync) {
+    Range all = {0, sync->shape.shards};
+    void *memory = NULL;
+    if (!comm_is_one_node(sync->comm)) return;
+    Status status = comm_shared(&memory, sync->comm, memory_bytes(sync, all.end));
+    if (status != STATUS_OK) {
+        log_warning("%s; until then they send messages instead, which is slower", status_message());
+        status_clear();
+        return;
+    }
+    sync->memory = memory;
+    sync->shared = true;
+    place(sync, all);
+}
+
+static Status own_memory(GradSync *sync) {
+    size_t gradients = sync->own.end - sync->own.begin;
+    sync->memory = memory_zeroed(memory_bytes(sync, gradients), 1);
+    if (sync->memory == NULL) return STATUS_FAILED;
+    place(sync, sync->own);
+    return messages_new(&sync->messages, sync);
+}
+
+/* A leaf of the slice's tree is a shard, or a subtree that one rank has summed. */
+static Status plan(GradSync *sync) {
+    size_t shards = sync->shape.shards;
+    for (size_t i = 0; i < shards; i++)
+        if (sync->gradients[i] != NULL) sync->leaves[i] = sync->gradients[i] + sync->slice.begin;
+    return tree_new(&sync->tree, shards, sync->shared ? shards : sync->ranks, 0, shards);
+}
+
 static Status allocate(GradSync *sync) {
     Status status = STATUS_OK;
-    size_t most_sends = range_size(sync->own) * (sync->ranks - 1);
-    size_t most_receives = sync->shards - range_size(sync->own);
-
-    TRY(MEMORY_NEW(&sync->local.items, sync->shards));
-    TRY(MEMORY_NEW(&sync->finish.items, sync->shards));
-    TRY(MEMORY_NEW(&sync->sends.pieces, most_sends));
-    TRY(MEMORY_NEW(&sync->sends.firsts, most_sends));
-    TRY(MEMORY_NEW(&sync->receives.pieces, most_receives));
-    TRY(MEMORY_NEW(&sync->receives.firsts, most_receives));
-    TRY(MEMORY_NEW(&sync->slots, sync->shards + 1));
-    TRY(MEMORY_NEW(&sync->squares, block_count(sync)));
-    TRY(MEMORY_NEW(&sync->float_ends, sync->ranks));
-    TRY(MEMORY_NEW(&sync->square_ends, sync->ranks));
+    TRY(MEMORY_NEW(&sync->gradients, sync->shape.shards));
+    TRY(MEMORY_NEW(&sync->leaves, sync->shape.shards));
+    TRY(MEMORY_NEW(&sync->vectors, sync->shape.vectors));
 cleanup:
     return status;
 }
 
-static Status allocate_received(GradSync *sync) {
-    size_t each = range_size(sync->slice);
-    sync->received = memory_zeroed(sync->receives.count * each, sizeof(float));
-    if (sync->received == NULL) return STATUS_FAILED;
-    for (size_t i = 0; i < sync->receives.count; i++) {
-        sync->receives.pieces[i].values = sync->received + i * each;
-    }
-    return STATUS_OK;
+static Status fill(GradSync *sync) {
+    Status status = STATUS_OK;
+    TRY(comm_agree(sync->comm, allocate(sync)));
+    share_memory(sync);
+    if (!sync->shared) status = own_memory(sync);
+    if (status == STATUS_OK) status = plan(sync);
+    TRY(comm_agree(sync->comm, status));
+cleanup:
+    return status;
 }
 
-Status gradsync_new(GradSync **out, Comm *comm, size_t length, size_t shards) {
-    Status status = STATUS_OK;
+Status gradsync_new(GradSync **out, Comm *comm, Pool *pool, const GradSyncShape *shape) {
     GradSync *sync = NULL;
-
     *out = NULL;
-    TRY(check(shards, (size_t)comm_size(comm)));
-    TRY(MEMORY_NEW(&sync, 1));
-    sync->comm = comm;
-    sync->length = length;
-    sync->shards = shards;
-    sync->rank = (size_t)comm_rank(comm);
-    sync->ranks = (size_t)comm_size(comm);
-    sync->own = shards_of(sync, sync->rank);
-    sync->slice = slice_of(sync, sync->rank);
-    TRY(allocate(sync));
-    plan_node(sync, 0, shards);
-    plan_result(sync);
-    plan_ends(sync);
-    TRY(allocate_received(sync));
+    Status status = check(shape->shards, (size_t)comm_size(comm));
+    if (status == STATUS_OK) status = MEMORY_NEW(&sync, 1);
+    TRY(comm_agree(comm, status));
+    *sync = (GradSync){.comm = comm,
+                       .pool = pool,
+                       .shape = *shape,
+                       .rank = (size_t)comm_rank(comm),
+                       .ranks = (size_t)comm_size(comm)};
+    sync->own = gradsync_shards_of(sync, sync->rank);
+    sync->slice = gradsync_slice_of(sync, sync->rank);
+    TRY(fill(sync));
     *out = sync;
     return status;
 
@@ -208,17 +160,15 @@ cleanup:
 
 void gradsync_destroy(GradSync *sync) {
     if (sync == NULL) return;
-    free(sync->local.items);
-    free(sync->finish.items);
-    free(sync->sends.pieces);
-    free(sync->sends.firsts);
-    free(sync->receives.pieces);
-    free(sync->receives.firsts);
-    free(sync->slots);
-    free(sync->received);
-    free(sync->squares);
-    free(sync->float_ends);
-    free(sync->square_ends);
+    if (sync->shared)
+        comm_shared_free(sync->comm, sync->memory);
+    else
+        free(sync->memory);
+    messages_destroy(sync->messages);
+    tree_destroy(&sync->tree);
+    free(sync->gradients);
+    free(sync->leaves);
+    free(sync->vectors);
     free(sync);
 }
 
@@ -230,82 +180,122 @@ Range gradsync_slice(const GradSync *sync) {
     return sync->slice;
 }
 
-static void add(float *out, const float *left, const float *right, size_t count) {
-    for (size_t i = 0; i < count; i++) out[i] = left[i] + right[i];
+bool gradsync_is_shared(const GradSync *sync) {
+    return sync->shared;
 }
 
-/* Carries the additions out on numbers 0 .. count - 1 of each slot. */
-static void run_additions(const Additions *list, float *const slots[], size_t count) {
-    for (size_t begin = 0; begin < count; begin += GRADSYNC_BLOCK) {
-        size_t size = count - begin < GRADSYNC_BLOCK ? count - begin : GRADSYNC_BLOCK;
-        for (size_t i = 0; i < list->count; i++) {
-            Addition a = list->items[i];
-            add(slots[a.out] + begin, slots[a.left] + begin, slots[a.right] + begin, size);
-        }
-    }
+float *gradsync_gradient(const GradSync *sync, size_t i) {
+    return sync->gradients[i];
 }
 
-/* Points the slots of this rank's shards at number `begin` of their gradients. */
-static void set_own_slots(GradSync *sync, float *const gradients[], size_t begin) {
-    for (size_t i = sync->own.begin; i < sync->own.end; i++) {
-        sync->slots[i] = gradients[i - sync->own.begin] + begin;
-    }
+void *gradsync_reports(const GradSync *sync) {
+    return sync->reports;
 }
 
-static void exchange(GradSync *sync, float *const gradients[]) {
-    for (size_t i = 0; i < sync->sends.count; i++) {
-        CommPiece *piece = &sync->sends.pieces[i];
-        piece->values = gradients[sync->sends.firsts[i] - sync->own.begin] +
-                        slice_begin(sync, (size_t)piece->rank);
-    }
-    comm_exchange(sync->comm, sync->sends.pieces, sync->sends.count, sync->receives.pieces,
-                  sync->receives.count);
+float *gradsync_vector(const GradSync *sync, size_t i) {
+    return sync->vectors[i];
 }
 
-static void finish(GradSync *sync, float *const gradients[]) {
-    set_own_slots(sync, gradients, sync->slice.begin);
-    for (size_t i = 0; i < sync->receives.count; i++) {
-        sync->slots[sync->receives.firsts[i]] = sync->receives.pieces[i].values;
-    }
-    sync->slots[sync->shards] = gradients[0] + sync->slice.begin;
-    run_additions(&sync->finish, sync->slots, range_size(sync->slice));
+const float *gradsync_sum(const GradSync *sync) {
+    return sync->leaves[0];
 }
 
-void gradsync_reduce(GradSync *sync, float *const gradients[]) {
-    set_own_slots(sync, gradients, 0);
-    run_additions(&sync->local, sync->slots, sync->length);
-    exchange(sync, gradients);
-    finish(sync, gradients);
+/* In lanes, so that the additions do not wait for each other. */
+VECTOR_CLONES static void add_squares(double lanes[restrict SQUARE_LANES],
+                                      const float *restrict values, size_t count) {
+    size_t whole = count - count % SQUARE_LANES;
+    for (size_t i = 0; i < whole; i += SQUARE_LANES)
+        for (size_t k = 0; k < SQUARE_LANES; k++)
+            lanes[k] += (double)values[i + k] * (double)values[i + k];
+    for (size_t i = whole; i < count; i++)
+        lanes[i - whole] += (double)values[i] * (double)values[i];
 }
 
-void gradsync_gather(GradSync *sync, float *vector) {
-    comm_allgather(sync->comm, vector, sync->float_ends);
-}
-
-void gradsync_collect(GradSync *sync, float *vector) {
-    comm_gather(sync->comm, vector, sync->float_ends);
-}
-
-/* In SQUARE_LANES sums, so that the additions do not wait for each other. */
 static double sum_of_squares(const float *values, size_t count) {
     double lanes[SQUARE_LANES] = {0};
-    for (size_t i = 0; i < count; i++) {
-        lanes[i % SQUARE_LANES] += (double)values[i] * (double)values[i];
-    }
+    add_squares(lanes, values, count);
     return tree_sum(lanes, SQUARE_LANES);
 }
 
-/* Sums of squares of this rank's slice, by block. */
-static void slice_squares(const GradSync *sync, const float *vector, double blocks[]) {
-    for (size_t i = sync->slice.begin; i < sync->slice.end; i += GRADSYNC_BLOCK) {
-        size_t left = sync->slice.end - i;
-        blocks[i / GRADSYNC_BLOCK] =
-            sum_of_squares(vector + i, left < GRADSYNC_BLOCK ? left : GRADSYNC_BLOCK);
+/* One tree, to be run on a range of its leaves. */
+typedef struct TreeRun {
+    GradSync *sync;
+    const Tree *tree;
+    float *const *leaves;
+    Range range;
+} TreeRun;
+
+static Range task_range(const TreeRun *run, size_t i) {
+    size_t each = BLOCKS_PER_TASK * GRADSYNC_BLOCK;
+    size_t begin = run->range.begin + i * each;
+    return (Range){begin, begin + each < run->range.end ? begin + each : run->range.end};
+}
+
+static size_t task_count(Range range) {
+    return shard_capacity(range.end - range.begin, BLOCKS_PER_TASK * GRADSYNC_BLOCK);
+}
+
+static void run_task(void *context, size_t i, size_t thread) {
+    const TreeRun *run = context;
+    (void)thread;
+    tree_run(run->tree, run->leaves, task_range(run, i));
+}
+
+void gradsync_run_tree(GradSync *sync, const Tree *tree, float *const leaves[], Range range) {
+    TreeRun run = {sync, tree, leaves, range};
+    pool_run(sync->pool, task_count(range), run_task, &run);
+}
+
+/* A block's squares are taken while its sum is still in the cache. */
+static void finish_task(void *context, size_t i, size_t thread) {
+    const TreeRun *run = context;
+    Range range = task_range(run, i);
+    double *squares = run->sync->squares + run->sync->slice.begin / GRADSYNC_BLOCK;
+    (void)thread;
+    for (size_t at = range.begin; at < range.end; at += GRADSYNC_BLOCK) {
+        size_t end = at + GRADSYNC_BLOCK < range.end ? at + GRADSYNC_BLOCK : range.end;
+        tree_run(run->tree, run->leaves, (Range){at, end});
+        squares[at / GRADSYNC_BLOCK] = sum_of_squares(run->leaves[0] + at, end - at);
     }
 }
 
-double gradsync_norm(GradSync *sync, const float *vector) {
-    slice_squares(sync, vector, sync->squares);
-    comm_allgather(sync->comm, sync->squares, sync->square_ends);
-    return sqrt(tree_sum(sync->squares, block_count(sync)));
+/* The sum of this rank's slice and its squares. */
+static void finish(GradSync *sync) {
+    Range range = {0, sync->slice.end - sync->slice.begin};
+    TreeRun run = {sync, &sync->tree, sync->leaves, range};
+    pool_run(sync->pool, task_count(range), finish_task, &run);
+}
+
+double gradsync_reduce(GradSync *sync) {
+    if (sync->shared) {
+        comm_node_barrier(sync->comm);
+        finish(sync);
+        comm_node_barrier(sync->comm);
+    } else {
+        messages_exchange(sync);
+        finish(sync);
+        messages_share(sync);
+    }
+    return sqrt(tree_sum(sync->squares, gradsync_block_count(sync)));
+}
+
+void gradsync_gather(GradSync *sync, size_t i) {
+    if (sync->shared)
+        comm_node_barrier(sync->comm);
+    else
+        messages_gather(sync, sync->vectors[i]);
+}
+
+void gradsync_collect(GradSync *sync, size_t i) {
+    if (sync->shared)
+        comm_node_barrier(sync->comm);
+    else
+        messages_collect(sync, sync->vectors[i]);
+}
+
+void gradsync_spread(GradSync *sync, size_t i) {
+    if (sync->shared)
+        comm_node_barrier(sync->comm);
+    else
+        comm_broadcast(sync->comm, sync->vectors[i], sync->shape.length * sizeof(float), 0);
 }

@@ -28,6 +28,20 @@ const char *model_layer_name(const Model *model, size_t index) {
     return model->layers[index].name;
 }
 
+const char *model_layer_kernel(const Model *model, size_t index) {
+    const Layer *layer = &model->layers[index];
+    if (layer->conv != NULL) return layer->conv->name;
+    return layer->dense != NULL ? layer->dense->name : NULL;
+}
+
+bool model_convolution(ConvShape *shape, const Model *model, size_t index) {
+    const Layer *layer = &model->layers[index];
+    if (layer->kind != &conv_kind) return false;
+    *shape = (ConvShape){layer->in.h,  layer->in.w,      layer->in.c,
+                         layer->out.c, layer->window[0], layer->window[1]};
+    return true;
+}
+
 double model_training_flops(const Model *model) {
     double sum = 0.0;
     for (size_t i = 0; i < model->layer_count; i++) {

@@ -26,14 +26,18 @@ typedef struct Peak {
 #if defined(__x86_64__)
 
 static const ConvKernel *const convs[] = {
-    &conv_winograd_avx512,
-    &conv_winograd_avx2,
-    &conv_winograd_portable,
-    &conv_im2col,
+    &conv_winograd_avx512, &conv_winograd_avx2, &conv_winograd_portable,
+    &conv_direct_avx512,   &conv_direct_avx2,   &conv_direct_portable,
+    &conv_im2col,          &conv_bfloat16_amx,  &conv_bfloat16_avx512_bf16,
+    &conv_bfloat16_avx512, &conv_bfloat16_avx2, &conv_bfloat16_portable,
 };
 
 static const DenseKernel *const denses[] = {
-    &dense_blas,
+    &dense_direct_avx512,     &dense_direct_avx2,
+    &dense_direct_portable,   &dense_blas,
+    &dense_bfloat16_amx,      &dense_bfloat16_avx512_bf16,
+    &dense_bfloat16_avx512,   &dense_bfloat16_avx2,
+    &dense_bfloat16_portable,
 };
 
 static const Peak peaks[] = {
@@ -66,11 +70,15 @@ bool kernels_have(InstructionSet instructions) {
 
 static const ConvKernel *const convs[] = {
     &conv_winograd_portable,
+    &conv_direct_portable,
     &conv_im2col,
+    &conv_bfloat16_portable,
 };
 
 static const DenseKernel *const denses[] = {
+    &dense_direct_portable,
     &dense_blas,
+    &dense_bfloat16_portable,
 };
 
 static const Peak peaks[] = {{COMPUTE_FLOAT32, INSTRUCTIONS_PORTABLE, peak_portable}};

@@ -93,6 +93,10 @@ static const float *output_of(const Model *model, const Scratch *scratch, size_t
                                  : floats_at(scratch, scratch->regions[index].output);
 }
 
+float *scratch_workspace(const Scratch *scratch) {
+    return floats_at(scratch, scratch->workspace);
+}
+
 /* All that one layer may touch; gradients too if dparams is not NULL. */
 static LayerCall make_call(const Model *model, const Layer *layer, const float *params,
                            const Scratch *scratch, const ModelPass *pass, float *dparams) {
@@ -101,7 +105,7 @@ static LayerCall make_call(const Model *model, const Layer *layer, const float *
     call.x = output_of(model, scratch, layer->input, pass);
     call.y = floats_at(scratch, regions->output);
     call.kept = scratch->memory + regions->kept;
-    call.workspace = floats_at(scratch, scratch->workspace);
+    call.workspace = scratch_workspace(scratch);
     if (dparams == NULL) return call;
     call.dparams = dparams + layer->offset;
     call.dy = floats_at(scratch, regions->gradient);
@@ -120,25 +124,39 @@ const float *model_forward(const Model *model, const float *params, Scratch *scr
     return output_of(model, scratch, model->layer_count - 1, pass);
 }
 
-static void backward_layer(const Model *model, const LayerCall *call, float *dy) {
+static void backward_layer(const Model *model, const LayerCall *call, float *dy,
+                           const ModelGradients *gradients) {
     const Layer *layer = call->layer;
+    bool late = gradients->late != NULL && gradients->late->layer == layer->index;
     if (layer->kind->alias) return;
     activation_backward(layer->activation, dy, call->y, call->pass->count * shape_size(layer->out));
-    if (layer->kind->backward_weights != NULL) layer->kind->backward_weights(call);
+    if (late)
+        late_backward(call, gradients);
+    else if (layer->kind->backward_weights != NULL)
+        layer->kind->backward_weights(call);
     if (layer->index > model->first_trained) layer->kind->backward_input(call);
 }
 
+static void clear_gradients(const Model *model, const ModelGradients *gradients) {
+    size_t all = model->parameter_count;
+    size_t begin = gradients->late == NULL ? all : gradients->late->begin;
+    size_t end = gradients->late == NULL ? all : gradients->late->end;
+    memset(gradients->dparams, 0, begin * sizeof(float));
+    memset(gradients->dparams + end, 0, (all - end) * sizeof(float));
+}
+
 void model_backward(const Model *model, const float *params, Scratch *scratch,
-                    const ModelPass *pass, const float *dlogits, float *dparams) {
+                    const ModelPass *pass, const float *dlogits, const ModelGradients *gradients) {
     size_t last = model->layer_count - 1;
     if (pass->count == 0) {
-        memset(dparams, 0, model->parameter_count * sizeof *dparams);
+        clear_gradients(model, gradients);
         return;
     }
     memcpy(floats_at(scratch, scratch->regions[last].gradient), dlogits,
            pass->count * shape_size(model->layers[last].out) * sizeof *dlogits);
     for (size_t i = model->layer_count; i-- > model->first_trained;) {
-        LayerCall call = make_call(model, &model->layers[i], params, scratch, pass, dparams);
-        backward_layer(model, &call, floats_at(scratch, scratch->regions[i].gradient));
+        LayerCall call =
+            make_call(model, &model->layers[i], params, scratch, pass, gradients->dparams);
+        backward_layer(model, &call, floats_at(scratch, scratch->regions[i].gradient), gradients);
     }
 }

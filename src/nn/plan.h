@@ -13,3 +13,8 @@ struct Model {
 
 /* model_new for images of any shape. */
 Status model_plan(Model **out, const ModelOptions *options, Shape input);
+
+float *scratch_workspace(const Scratch *scratch);
+
+/* backward_weights for a late layer: its factors, and the bias's gradient. */
+void late_backward(const LayerCall *call, const ModelGradients *gradients);

@@ -4,7 +4,11 @@
  * that reads what is at hand, and needs no memory for indices. */
 #include <string.h>
 
+#include "mnist_dist/base/clones.h"
 #include "nn/layer.h"
+
+/* Channels that are worked on at a time. */
+enum { LANES = 32 };
 
 static Status plan(Layer *layer, Words *words) {
     Status status = STATUS_OK;
@@ -20,73 +24,117 @@ cleanup:
     return status;
 }
 
-static void take_greater(float *restrict y, const float *restrict x, size_t c) {
-    for (size_t i = 0; i < c; i++) y[i] = x[i] > y[i] ? x[i] : y[i];
+/* What the passes over an image need to know, all in floats. */
+typedef struct Windows {
+    size_t rows, columns; /* of y */
+    size_t h, w;          /* of a window */
+    size_t c, pitch;      /* of a pixel and of a row of x */
+} Windows;
+
+static Windows windows_of(const Layer *layer) {
+    return (Windows){
+        .rows = layer->out.h,
+        .columns = layer->out.w,
+        .h = layer->window[0],
+        .w = layer->window[1],
+        .c = layer->in.c,
+        .pitch = layer->in.w * layer->in.c,
+    };
 }
 
-/* y (c): the maxima of the window whose first element is x. */
-static void pool_window(float *y, const float *x, const Layer *layer) {
-    size_t c = layer->in.c, pitch = layer->in.w * c;
-    memcpy(y, x, c * sizeof *y);
-    for (size_t j = 0; j < layer->window[0]; j++)
-        for (size_t i = 0; i < layer->window[1]; i++) take_greater(y, x + j * pitch + i * c, c);
+/* y (lanes): the maxima of the window whose first element is x. */
+static inline void pool_lanes(float *restrict y, const float *restrict x, const Windows *windows,
+                              size_t lanes) {
+    for (size_t l = 0; l < lanes; l++) y[l] = x[l];
+    for (size_t j = 0; j < windows->h; j++)
+        for (size_t i = 0; i < windows->w; i++) {
+            const float *tap = x + j * windows->pitch + i * windows->c;
+            for (size_t l = 0; l < lanes; l++) y[l] = tap[l] > y[l] ? tap[l] : y[l];
+        }
+}
+
+static inline void pool_window(float *restrict y, const float *restrict x, const Windows *windows) {
+    size_t whole = windows->c / LANES * LANES;
+    for (size_t l = 0; l < whole; l += LANES) pool_lanes(y + l, x + l, windows, LANES);
+    if (whole < windows->c) pool_lanes(y + whole, x + whole, windows, windows->c - whole);
+}
+
+/* One image. The default window is made known to the compiler. */
+VECTOR_CLONES static void pool_image(float *restrict y, const float *restrict x,
+                                     const Windows *windows) {
+    Windows known = *windows;
+    bool usual = windows->h == 2 && windows->w == 2;
+    known.h = known.w = 2;
+    for (size_t j = 0; j < windows->rows; j++)
+        for (size_t i = 0; i < windows->columns; i++, y += windows->c) {
+            const float *first = x + j * windows->h * windows->pitch + i * windows->w * windows->c;
+            if (usual)
+                pool_window(y, first, &known);
+            else
+                pool_window(y, first, windows);
+        }
 }
 
 static void forward(const LayerCall *call) {
     const Layer *layer = call->layer;
-    Shape in = layer->in, out = layer->out;
-    size_t pitch = layer->window[0] * in.w * in.c, step = layer->window[1] * in.c;
+    Windows windows = windows_of(layer);
+    size_t in = shape_size(layer->in), out = shape_size(layer->out);
     for (size_t n = 0; n < call->pass->count; n++)
-        for (size_t j = 0; j < out.h; j++)
-            for (size_t i = 0; i < out.w; i++)
-                pool_window(call->y + ((n * out.h + j) * out.w + i) * out.c,
-                            call->x + n * shape_size(in) + j * pitch + i * step, layer);
+        pool_image(call->y + n * out, call->x + n * in, &windows);
 }
-
-enum { LANES = 64 };
 
 /* dx = what is left of the gradient where x is the maximum, and nothing is left for the next. (x is
  * never above y; told by `<`, gcc makes vector code of it, told by `==` it does not.) */
-static void hand_out(float *restrict dx, float *restrict left, const float *restrict x,
-                     const float *restrict y, size_t lanes) {
-    for (size_t i = 0; i < lanes; i++) {
-        float share = left[i];
-        dx[i] = x[i] < y[i] ? 0.0F : share;
-        left[i] = x[i] < y[i] ? share : 0.0F;
-    }
+static inline void unpool_lanes(float *restrict dx, const float *restrict dy,
+                                const float *restrict x, const float *restrict y,
+                                const Windows *windows, size_t lanes) {
+    float left[LANES];
+    for (size_t l = 0; l < lanes; l++) left[l] = dy[l];
+    for (size_t j = 0; j < windows->h; j++)
+        for (size_t i = 0; i < windows->w; i++) {
+            size_t tap = j * windows->pitch + i * windows->c;
+            for (size_t l = 0; l < lanes; l++) {
+                bool below = x[tap + l] < y[l];
+                dx[tap + l] = below ? 0.0F : left[l];
+                left[l] = below ? left[l] : 0.0F;
+            }
+        }
 }
 
-static void unpool_lanes(float *dx, const float *dy, const float *x, const float *y,
-                         const Layer *layer, size_t lanes) {
-    size_t c = layer->in.c, pitch = layer->in.w * c;
-    float left[LANES] = {0};
-    memcpy(left, dy, lanes * sizeof *left);
-    for (size_t j = 0; j < layer->window[0]; j++)
-        for (size_t i = 0; i < layer->window[1]; i++)
-            hand_out(dx + j * pitch + i * c, left, x + j * pitch + i * c, y, lanes);
+static inline void unpool_window(float *restrict dx, const float *restrict dy,
+                                 const float *restrict x, const float *restrict y,
+                                 const Windows *windows) {
+    size_t c = windows->c, whole = c / LANES * LANES;
+    for (size_t l = 0; l < whole; l += LANES)
+        unpool_lanes(dx + l, dy + l, x + l, y + l, windows, LANES);
+    if (whole < c) unpool_lanes(dx + whole, dy + whole, x + whole, y + whole, windows, c - whole);
 }
 
-static void unpool_window(float *dx, const float *dy, const float *x, const float *y,
-                          const Layer *layer) {
-    size_t whole = layer->in.c / LANES * LANES;
-    for (size_t i = 0; i < whole; i += LANES)
-        unpool_lanes(dx + i, dy + i, x + i, y + i, layer, LANES);
-    unpool_lanes(dx + whole, dy + whole, x + whole, y + whole, layer, layer->in.c - whole);
+VECTOR_CLONES static void unpool_image(float *restrict dx, const float *restrict dy,
+                                       const float *restrict x, const float *restrict y,
+                                       const Windows *windows) {
+    Windows known = *windows;
+    bool usual = windows->h == 2 && windows->w == 2;
+    known.h = known.w = 2;
+    for (size_t j = 0; j < windows->rows; j++)
+        for (size_t i = 0; i < windows->columns; i++, y += windows->c, dy += windows->c) {
+            size_t first = j * windows->h * windows->pitch + i * windows->w * windows->c;
+            if (usual)
+                unpool_window(dx + first, dy, x + first, y, &known);
+            else
+                unpool_window(dx + first, dy, x + first, y, windows);
+        }
 }
 
 static void backward_input(const LayerCall *call) {
     const Layer *layer = call->layer;
-    Shape in = layer->in, out = layer->out;
-    size_t pitch = layer->window[0] * in.w * in.c, step = layer->window[1] * in.c;
-    if (out.h * layer->window[0] != in.h || out.w * layer->window[1] != in.w)
-        memset(call->dx, 0, call->pass->count * shape_size(in) * sizeof *call->dx);
+    Windows windows = windows_of(layer);
+    size_t in = shape_size(layer->in), out = shape_size(layer->out);
+    if (windows.rows * windows.h != layer->in.h || windows.columns * windows.w != layer->in.w)
+        memset(call->dx, 0, call->pass->count * in * sizeof *call->dx);
     for (size_t n = 0; n < call->pass->count; n++)
-        for (size_t j = 0; j < out.h; j++)
-            for (size_t i = 0; i < out.w; i++) {
-                size_t to = n * shape_size(in) + j * pitch + i * step;
-                size_t from = ((n * out.h + j) * out.w + i) * out.c;
-                unpool_window(call->dx + to, call->dy + from, call->x + to, call->y + from, layer);
-            }
+        unpool_image(call->dx + n * in, call->dy + n * out, call->x + n * in, call->y + n * out,
+                     &windows);
 }
 
 static void write_config(FILE *out, const Layer *layer) {

@@ -10,6 +10,8 @@
 
 #include <math.h>
 
+#include "mnist_dist/base/clones.h"
+
 typedef struct OptimizerKindRow {
     const char *slots[OPTIMIZER_MAX_SLOTS];
     int slots_plain, slots_momentum; /* state vectors without and with momentum */
@@ -19,9 +21,9 @@ typedef struct OptimizerKindRow {
 
 /* w (count), m and v (count) are updated from g (count). The parameters decay before they are
  * moved; a decay of 0 leaves their bits alone. */
-static void adam_update(const OptimizerOptions *options, float *restrict w, const float *restrict g,
-                        float *restrict m, float *restrict v, size_t count, float alpha, float rate,
-                        float decay) {
+VECTOR_CLONES static void adam_update(const OptimizerOptions *options, float *restrict w,
+                                      const float *restrict g, float *restrict m, float *restrict v,
+                                      size_t count, float alpha, float rate, float decay) {
     const float gain_1 = (float)(1.0 - options->beta_1);
     const float gain_2 = (float)(1.0 - options->beta_2);
     const float epsilon = (float)options->epsilon;
@@ -50,20 +52,23 @@ static void adamw_step(const OptimizerOptions *options, float *params, const flo
                 adam_alpha(options, rate, iteration), (float)rate, (float)options->weight_decay);
 }
 
-static void sgd_plain(float *restrict w, const float *restrict g, size_t count, float rate) {
+VECTOR_CLONES static void sgd_plain(float *restrict w, const float *restrict g, size_t count,
+                                    float rate) {
     for (size_t i = 0; i < count; i++) w[i] -= g[i] * rate;
 }
 
-static void sgd_momentum(float *restrict w, const float *restrict g, float *restrict velocity,
-                         size_t count, float rate, float momentum) {
+VECTOR_CLONES static void sgd_momentum(float *restrict w, const float *restrict g,
+                                       float *restrict velocity, size_t count, float rate,
+                                       float momentum) {
     for (size_t i = 0; i < count; i++) {
         velocity[i] = velocity[i] * momentum - g[i] * rate;
         w[i] += velocity[i];
     }
 }
 
-static void sgd_nesterov(float *restrict w, const float *restrict g, float *restrict velocity,
-                         size_t count, float rate, float momentum) {
+VECTOR_CLONES static void sgd_nesterov(float *restrict w, const float *restrict g,
+                                       float *restrict velocity, size_t count, float rate,
+                                       float momentum) {
     for (size_t i = 0; i < count; i++) {
         velocity[i] = velocity[i] * momentum - g[i] * rate;
         w[i] += velocity[i] * momentum - g[i] * rate;
@@ -83,8 +88,9 @@ static void sgd_step(const OptimizerOptions *options, float *params, const float
     }
 }
 
-static void rmsprop_plain(const OptimizerOptions *options, float *restrict w,
-                          const float *restrict g, float *restrict v, size_t count, float rate) {
+VECTOR_CLONES static void rmsprop_plain(const OptimizerOptions *options, float *restrict w,
+                                        const float *restrict g, float *restrict v, size_t count,
+                                        float rate) {
     const float rho = (float)options->rho, gain = (float)(1.0 - options->rho);
     const float epsilon = (float)options->epsilon;
     for (size_t i = 0; i < count; i++) {
@@ -93,9 +99,9 @@ static void rmsprop_plain(const OptimizerOptions *options, float *restrict w,
     }
 }
 
-static void rmsprop_momentum(const OptimizerOptions *options, float *restrict w,
-                             const float *restrict g, float *restrict v, float *restrict m,
-                             size_t count, float rate) {
+VECTOR_CLONES static void rmsprop_momentum(const OptimizerOptions *options, float *restrict w,
+                                           const float *restrict g, float *restrict v,
+                                           float *restrict m, size_t count, float rate) {
     const float rho = (float)options->rho, gain = (float)(1.0 - options->rho);
     const float epsilon = (float)options->epsilon, momentum = (float)options->momentum;
     for (size_t i = 0; i < count; i++) {

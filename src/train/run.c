@@ -53,6 +53,7 @@ static Status prepare(Run *run) {
     const Config *config = run->config;
     Status status = STATUS_OK;
     TRY(comm_agree(run->comm, model_new(&run->model, &config->model)));
+    TRY(run_check_kernels(run));
     TRY(workload_load(&run->workload, run->comm, &config->data, config_held_out_fold(config)));
     TRY(comm_agree(run->comm, pool_new(&run->pool, (size_t)config->training.threads)));
     TRY(trainer_new(&run->trainer, run->comm, run->pool, config, run->model, &run->workload));

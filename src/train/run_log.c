@@ -9,6 +9,20 @@
 enum { BAR_WIDTH = 20 };
 static const double REDRAW_SECONDS = 0.1;
 
+/* "kernels: conv2d direct avx512, conv2d_1 winograd avx512 ..." */
+static void log_kernels(const Model *model) {
+    char line[4096] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < model_layer_count(model); i++) {
+        const char *kernel = model_layer_kernel(model, i);
+        if (kernel == NULL || used >= sizeof line) continue;
+        int wrote = snprintf(line + used, sizeof line - used, "%s%s %s", used > 0 ? ", " : "",
+                             model_layer_name(model, i), kernel);
+        used += (size_t)wrote;
+    }
+    log_line("kernels: %s", line);
+}
+
 void run_log_start(const Run *run, const char *model_table) {
     const Config *config = run->config;
     const Workload *workload = &run->workload;
@@ -24,6 +38,7 @@ void run_log_start(const Run *run, const char *model_table) {
     log_line("data: %s, %zu rows to train on, %zu held out, %zu to predict", config->data.path,
              workload->split.train_count, workload->split.validation_count,
              workload->dataset.info.test_rows);
+    log_kernels(run->model);
     log_line("run: %s", run->directory);
     log_line("%s", model_table);
 }

@@ -2,6 +2,7 @@
  *
  *   run.c            the order of things: open, epochs, finish
  *   run_directory.c  where the run lives (rank 0 alone)
+ *   run_kernels.c    whether all ranks, and a checkpoint, compute alike
  *   run_resume.c     finding a checkpoint and giving it to all ranks
  *   run_save.c       checkpoints, metrics
  *   run_best.c       the best network so far
@@ -51,6 +52,12 @@ void run_point_latest(const char *directory);
  * receives its path. */
 Status run_find_newest(Checkpoint *checkpoint, bool *found, char *path, const Run *run);
 Status run_find_named(Checkpoint *checkpoint, const Run *run, const char *path);
+
+/* **Collective.** STATUS_USAGE if a rank's kernels are not rank 0's. */
+Status run_check_kernels(const Run *run);
+
+/* Rank 0: says so if a checkpoint was computed with other kernels than this run's. */
+void run_warn_of_kernels(const Run *run, const Checkpoint *checkpoint);
 
 /* Whether no training is left: the last epoch is done, or early stopping has struck. */
 bool run_is_done(const Config *config, const Progress *progress);

@@ -56,6 +56,7 @@ static Status fill_trainer(Run *run, Checkpoint *checkpoint) {
     size_t bytes = model_parameter_count(run->model) * sizeof(float);
     Status status = check_data(run, checkpoint);
     if (status != STATUS_OK) return status;
+    run_warn_of_kernels(run, checkpoint);
     memcpy(trainer->params, checkpoint->params, bytes);
     for (int i = 0; i < OPTIMIZER_MAX_SLOTS; i++)
         if (trainer->slots[i] != NULL) memcpy(trainer->slots[i], checkpoint->slots[i], bytes);
@@ -88,10 +89,7 @@ Status run_restore(Run *run, Checkpoint *checkpoint) {
     status = comm_agree(run->comm, status);
     if (status != STATUS_OK) return status;
 
-    size_t bytes = model_parameter_count(run->model) * sizeof(float);
-    comm_broadcast(run->comm, trainer->params, bytes, 0);
-    for (int i = 0; i < OPTIMIZER_MAX_SLOTS; i++)
-        if (trainer->slots[i] != NULL) comm_broadcast(run->comm, trainer->slots[i], bytes, 0);
+    trainer_spread(trainer);
     comm_broadcast(run->comm, &trainer->progress, sizeof trainer->progress, 0);
     trainer->progress.status = RUN_UNDER_WAY;
     return broadcast_history(run->comm, &trainer->history);

@@ -36,32 +36,25 @@ static size_t own_shards(const Trainer *trainer) {
     return shards.end - shards.begin;
 }
 
-static Status allocate_vectors(Trainer *trainer) {
-    size_t parameters = model_parameter_count(trainer->model);
-    Status status = STATUS_OK;
-    TRY(MEMORY_NEW(&trainer->params, parameters));
-    for (int i = 0; i < optimizer_slot_count(&trainer->config->optimizer); i++)
-        TRY(MEMORY_NEW(&trainer->slots[i], parameters));
-    TRY(MEMORY_NEW(&trainer->gradients, own_shards(trainer)));
-    for (size_t i = 0; i < own_shards(trainer); i++)
-        TRY(MEMORY_NEW(&trainer->gradients[i], parameters));
-cleanup:
-    return status;
+/* The sync's vectors: params, then the optimizer's slots. */
+enum { PARAMS, SLOTS };
+
+/* **Collective.** */
+static Status make_sync(Trainer *trainer) {
+    int slots = optimizer_slot_count(&trainer->config->optimizer);
+    GradSyncShape shape = {.length = model_parameter_count(trainer->model),
+                           .shards = (size_t)trainer->config->training.shards,
+                           .vectors = SLOTS + (size_t)slots,
+                           .report_bytes = sizeof(ShardReport)};
+    Status status = gradsync_new(&trainer->sync, trainer->comm, trainer->pool, &shape);
+    if (status != STATUS_OK) return status;
+    trainer->params = gradsync_vector(trainer->sync, PARAMS);
+    for (int i = 0; i < slots; i++)
+        trainer->slots[i] = gradsync_vector(trainer->sync, SLOTS + (size_t)i);
+    return STATUS_OK;
 }
 
-static Status allocate_reports(Trainer *trainer) {
-    size_t shards = (size_t)trainer->config->training.shards;
-    size_t ranks = (size_t)comm_size(trainer->comm);
-    Status status = STATUS_OK;
-    TRY(MEMORY_NEW(&trainer->reports, shards));
-    TRY(MEMORY_NEW(&trainer->report_ends, ranks));
-    for (size_t rank = 0; rank < ranks; rank++)
-        trainer->report_ends[rank] = shard_begin(rank + 1, shards, ranks) * sizeof(ShardReport);
-cleanup:
-    return status;
-}
-
-static Status allocate_workspaces(Trainer *trainer) {
+static Status allocate(Trainer *trainer) {
     const TrainingOptions *training = &trainer->config->training;
     size_t batch = (size_t)training->batch_size, rows = trainer->source.sampler.count;
     size_t capacity = shard_capacity(batch < rows ? batch : rows, (size_t)training->shards);
@@ -69,18 +62,6 @@ static Status allocate_workspaces(Trainer *trainer) {
     TRY(MEMORY_NEW(&trainer->workspaces, pool_threads(trainer->pool)));
     for (size_t i = 0; i < pool_threads(trainer->pool); i++)
         TRY(workspace_new(&trainer->workspaces[i], trainer->model, capacity));
-cleanup:
-    return status;
-}
-
-static Status allocate(Trainer *trainer) {
-    const TrainingOptions *training = &trainer->config->training;
-    Status status = STATUS_OK;
-    TRY(gradsync_new(&trainer->sync, trainer->comm, model_parameter_count(trainer->model),
-                     (size_t)training->shards));
-    TRY(allocate_vectors(trainer));
-    TRY(allocate_reports(trainer));
-    TRY(allocate_workspaces(trainer));
     TRY(history_new(&trainer->history, 0, 0));
 cleanup:
     return status;
@@ -103,8 +84,11 @@ Status trainer_new(Trainer **out, Comm *comm, Pool *pool, const Config *config, 
         .steps_per_epoch = steps_per_epoch(&config->training, workload->split.train_count),
         .progress = progress_start(config->optimizer.learning_rate),
     };
+    TRY(make_sync(trainer));
     TRY(comm_agree(comm, allocate(trainer)));
-    model_initialize(model, trainer->params, (uint64_t)config->training.seed);
+    if (comm_rank(comm) == 0)
+        model_initialize(model, trainer->params, (uint64_t)config->training.seed);
+    trainer_spread(trainer);
     *out = trainer;
 cleanup:
     if (status != STATUS_OK) trainer_destroy(trainer);
@@ -113,15 +97,8 @@ cleanup:
 
 void trainer_destroy(Trainer *trainer) {
     if (trainer == NULL) return;
-    for (size_t i = 0; trainer->gradients != NULL && i < own_shards(trainer); i++)
-        free(trainer->gradients[i]);
     for (size_t i = 0; trainer->workspaces != NULL && i < pool_threads(trainer->pool); i++)
         workspace_destroy(&trainer->workspaces[i]);
-    for (int i = 0; i < OPTIMIZER_MAX_SLOTS; i++) free(trainer->slots[i]);
-    free(trainer->params);
-    free(trainer->gradients);
-    free(trainer->reports);
-    free(trainer->report_ends);
     free(trainer->workspaces);
     history_destroy(&trainer->history);
     gradsync_destroy(trainer->sync);
@@ -176,39 +153,52 @@ static void compute_shard(void *context, size_t i, size_t thread) {
 
     ModelPass pass = training_pass(trainer, batch);
     const float *logits = model_forward(trainer->model, trainer->params, space->scratch, &pass);
-    trainer->reports[shard] = (ShardReport){
+    ShardReport *reports = gradsync_reports(trainer->sync);
+    reports[shard] = (ShardReport){
         loss_cross_entropy(logits, batch->targets, batch->labels, batch->count), trainer->request};
     lap(&space->times, PHASE_FORWARD, &since);
 
     loss_cross_entropy_gradient(space->dlogits, logits, batch->targets, batch->count,
                                 1.0f / (float)n);
     model_backward(trainer->model, trainer->params, space->scratch, &pass, space->dlogits,
-                   trainer->gradients[i]);
+                   &(ModelGradients){.dparams = gradsync_gradient(trainer->sync, shard)});
     lap(&space->times, PHASE_BACKWARD, &since);
 }
 
-/* **Collective.** The whole batch's tally and the largest request, from every shard's report. */
-static Tally gather_reports(Trainer *trainer, Request *request) {
-    comm_allgather(trainer->comm, trainer->reports, trainer->report_ends);
+/* The whole batch's tally and the largest request, from every shard's report. */
+static Tally sum_reports(const Trainer *trainer, Request *request) {
+    const ShardReport *reports = gradsync_reports(trainer->sync);
     size_t shards = (size_t)trainer->config->training.shards;
     Tally tallies[CONFIG_MAX_SHARDS];
     *request = REQUEST_NONE;
     for (size_t i = 0; i < shards; i++) {
-        tallies[i] = trainer->reports[i].tally;
-        if (trainer->reports[i].request > *request) *request = (Request)trainer->reports[i].request;
+        tallies[i] = reports[i].tally;
+        if (reports[i].request > *request) *request = (Request)reports[i].request;
     }
     return tally_sum(tallies, shards);
 }
 
-/* Updates this rank's slice of the parameters from the finished sum. */
-static void step_slice(Trainer *trainer, double rate) {
+enum { STEP_PIECE = 16384 /* floats that a thread updates at a time */ };
+
+/* Updates a piece of this rank's slice from the finished sum: a task of the pool. */
+static void step_piece(void *context, size_t i, size_t thread) {
+    Trainer *trainer = context;
     Range slice = gradsync_slice(trainer->sync);
+    size_t begin = slice.begin + i * STEP_PIECE, left = slice.end - begin;
     float *slots[OPTIMIZER_MAX_SLOTS] = {NULL};
-    for (int i = 0; i < OPTIMIZER_MAX_SLOTS; i++)
-        if (trainer->slots[i] != NULL) slots[i] = trainer->slots[i] + slice.begin;
-    optimizer_step(&trainer->config->optimizer, trainer->params + slice.begin,
-                   trainer->gradients[0] + slice.begin, slots, slice.end - slice.begin, rate,
+    (void)thread;
+    for (int k = 0; k < OPTIMIZER_MAX_SLOTS; k++)
+        if (trainer->slots[k] != NULL) slots[k] = trainer->slots[k] + begin;
+    optimizer_step(&trainer->config->optimizer, trainer->params + begin,
+                   gradsync_sum(trainer->sync) + i * STEP_PIECE, slots,
+                   left < STEP_PIECE ? left : STEP_PIECE, trainer->rate,
                    trainer->progress.step + 1);
+}
+
+static void step_slice(Trainer *trainer) {
+    Range slice = gradsync_slice(trainer->sync);
+    pool_run(trainer->pool, shard_capacity(slice.end - slice.begin, STEP_PIECE), step_piece,
+             trainer);
 }
 
 static double next_rate(const Trainer *trainer) {
@@ -223,11 +213,11 @@ Status trainer_begin_epoch(Trainer *trainer) {
     return comm_agree(trainer->comm, history_reserve(&trainer->history, 1, left));
 }
 
-static void note_step(Trainer *trainer, const Tally *tally, double rate, double norm) {
+static void note_step(Trainer *trainer, const Tally *tally, double norm) {
     history_add_step(&trainer->history, (double[STEP_QUANTITIES]){
                                             [STEP_LOSS] = tally_loss(tally),
                                             [STEP_ACCURACY] = tally_accuracy(tally),
-                                            [STEP_LEARNING_RATE] = rate,
+                                            [STEP_LEARNING_RATE] = trainer->rate,
                                             [STEP_GRADIENT_NORM] = norm,
                                         });
     tally_add(&trainer->progress.running, tally);
@@ -240,9 +230,8 @@ Status trainer_step(Trainer *trainer, Request *request) {
     pool_run(trainer->pool, own_shards(trainer), compute_shard, trainer);
 
     double since = clock_seconds();
-    gradsync_reduce(trainer->sync, trainer->gradients);
-    double norm = gradsync_norm(trainer->sync, trainer->gradients[0]);
-    Tally tally = gather_reports(trainer, request);
+    double norm = gradsync_reduce(trainer->sync);
+    Tally tally = sum_reports(trainer, request);
     lap(&trainer->times, PHASE_SYNC, &since);
     if (!isfinite(tally.loss) || !isfinite(norm))
         return status_fail(STATUS_DIVERGED,
@@ -251,18 +240,24 @@ Status trainer_step(Trainer *trainer, Request *request) {
                            (unsigned long long)trainer->progress.step + 1, tally_loss(&tally),
                            norm);
 
-    double rate = next_rate(trainer);
-    step_slice(trainer, rate);
+    trainer->rate = next_rate(trainer);
+    step_slice(trainer);
     lap(&trainer->times, PHASE_OPTIMIZER, &since);
-    gradsync_gather(trainer->sync, trainer->params);
+    gradsync_gather(trainer->sync, PARAMS);
     lap(&trainer->times, PHASE_SYNC, &since);
-    note_step(trainer, &tally, rate, norm);
+    note_step(trainer, &tally, norm);
     return STATUS_OK;
 }
 
 void trainer_collect(Trainer *trainer) {
-    for (int i = 0; i < OPTIMIZER_MAX_SLOTS; i++)
-        if (trainer->slots[i] != NULL) gradsync_collect(trainer->sync, trainer->slots[i]);
+    int slots = optimizer_slot_count(&trainer->config->optimizer);
+    for (int i = 0; i < slots; i++) gradsync_collect(trainer->sync, SLOTS + (size_t)i);
+}
+
+void trainer_spread(Trainer *trainer) {
+    int slots = optimizer_slot_count(&trainer->config->optimizer);
+    gradsync_spread(trainer->sync, PARAMS);
+    for (int i = 0; i < slots; i++) gradsync_spread(trainer->sync, SLOTS + (size_t)i);
 }
 
 PhaseTimes trainer_times(const Trainer *trainer) {

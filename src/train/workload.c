@@ -17,8 +17,8 @@ Status workload_load(Workload *workload, Comm *comm, const DataOptions *options,
     void *memory = NULL;
     TRY(comm_shared(&memory, comm, dataset_bytes(&info)));
     if (comm_node_rank(comm) == 0) status = dataset_read(memory, &info, options->path);
+    comm_node_barrier(comm); /* where the others sleep, and leave the reader their cores */
     TRY(comm_agree(comm, status));
-    comm_barrier(comm);
     dataset_view(&workload->dataset, &info, memory);
     limit_rows(&workload->dataset.info, options->limit);
     TRY(comm_agree(comm, split_new(&workload->split, workload->dataset.train_labels,

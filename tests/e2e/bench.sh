@@ -1,35 +1,71 @@
 #!/usr/bin/env bash
-# The benchmark of a step runs and its figures can be read; no time is judged. And a rank of the
-# baseline configuration stays small.
+# The benches run and their figures can be read; no time is judged. And a rank of the baseline
+# configuration stays small.
 # shellcheck source=tests/e2e/common.sh
 . "$(dirname "$0")/common.sh"
 smoke=(--config "$source/configs/smoke.yaml")
 most=120 # MB of its own a rank
 
-# bench RANKS KEYS...: both forms of the figures.
+# bench RANKS WORDS...: both forms of the figures; what both must have is read from standard input as
+# "name|units", and each figure's median must lie within its spread.
 bench() {
-    local ranks=$1
+    local ranks=$1 quantities
     shift
-    mpirun -np "$ranks" "$program" bench step "${smoke[@]}" "$@" >bench.txt || fail "bench: exit $?"
-    grep -Eq '^training step +images/s +median +[0-9.]+ ' bench.txt || fail "bench: no images/s"
-    mpirun -np "$ranks" "$program" bench step "${smoke[@]}" "$@" --json >bench.json ||
-        fail "bench --json: exit $?"
-    python3 - bench.json <<'PYTHON' || { cat bench.json; fail "bench --json at $ranks ranks: $*"; }
+    quantities=$(cat)
+    mpirun -np "$ranks" "$program" bench "$@" "${smoke[@]}" >bench.txt || fail "bench $*: exit $?"
+    mpirun -np "$ranks" "$program" bench "$@" "${smoke[@]}" --json >bench.json ||
+        fail "bench $* --json: exit $?"
+    python3 - bench.json "$quantities" <<'PYTHON' || { cat bench.json; fail "bench $* --json"; }
 import json, sys
 figures = [json.loads(line) for line in open(sys.argv[1])]
-units = {(f["name"], f["units"]): f["median"] for f in figures}
-for quantity in ("gemm 2048-cube", "GFLOP/s"), ("training step", "images/s"), ("training step", "GFLOP/s"):
-    assert units[quantity] > 0, quantity
+units = {f"{f['name']}|{f['units']}": f for f in figures}
+assert len(units) == len(figures), "a name stands twice"
+for quantity in sys.argv[2].split("\n"):
+    assert units[quantity]["median"] > 0, quantity
 for f in figures:
-    if "min" in f:
-        assert 0 < f["min"] <= f["median"] <= f["max"], f
+    assert "min" not in f or 0 < f["min"] <= f["median"] <= f["max"], f
+    assert "share" not in f or (f["share"] > 0 and f["of"]), f
 shares = [f["median"] for f in figures if f["name"].startswith("share of ")]
-assert len(shares) == 5 and abs(sum(shares) - 100) < 0.01, shares
+assert not shares or len(shares) == 5 and abs(sum(shares) - 100) < 0.01, shares
 PYTHON
 }
 
-bench 1
-bench 3 training.batch_size=600
+# row PATTERN: the table that `bench` left has such a line.
+row() {
+    grep -Eq -- "$1" bench.txt || { cat bench.txt; fail "no line like '$1'"; }
+}
+
+bench 1 <<<"peak, float32|GFLOP/s
+gemm 2048-cube|GFLOP/s
+conv2d, im2col, forward|GFLOP/s
+conv2d, im2col, weight gradient|GFLOP/s
+conv2d, im2col, all|GFLOP/s
+training step|images/s
+training step|GFLOP/s
+sum and gather|ms
+sum and gather|GB/s"
+row '^gemm 2048-cube +GFLOP/s +median +[0-9.]+ .* % of the peak$'
+row '^conv2d: 3x3, 1 to 8 channels, 28x28 pixels, 3 images'
+row '^[* ] im2col +[0-9.]+ +[0-9]+ % +- +[0-9.]+ +[0-9]+ % '
+[ "$(grep -c '^\* ' bench.txt)" -eq 1 ] || fail "not one kernel is the one that is used"
+row '^training step +images/s +median +[0-9.]+ '
+
+bench 3 step training.batch_size=600 <<<"training step|images/s"
+if grep '% of the peak' bench.txt; then fail "a share of one core's peak at three ranks"; fi
+bench 2 allreduce <<<"sum and gather|GB/s"
+
+awk -v rows=300 -v labelled=1 -f "$source/tests/e2e/digits.awk" >train.csv
+mkdir temporary
+export TMPDIR=$work/temporary
+bench 1 import train.csv <<<"import|rows/s
+import|MB/s"
+"$program" bench import >made_up.txt || fail "bench import of a made-up file: exit $?"
+grep -q '^Import of a made-up CSV packed with gzip: 42000 rows' made_up.txt || fail "no made-up file"
+expect_error 3 'none.csv: No such file' "$program" bench import none.csv
+expect_error 2 'unexpected word train.csv; only bench import takes a file' \
+    "$program" bench step train.csv
+if compgen -G "temporary/mnist_dist-*"; then fail "bench import left something behind"; fi
+unset TMPDIR
 
 # rank_processes: those of the baseline run, which is known by its --out.
 rank_processes() {

@@ -19,5 +19,16 @@ for ranks in 1 2 3 4 5 7 8; do
         echo "$ranks ranks, $threads threads: $reference"
     done
 done
+# As many machines, of one rank and of three: over messages, since they share no memory.
+for node_ranks in 1 3; do
+    export MNIST_DIST_NODE_RANKS=$node_ranks
+    for ranks in 3 8; do
+        train "$ranks" "${quick[@]}" --out "nodes-$node_ranks-$ranks" >out.txt
+        [ "$(digest_of out.txt)" = "$reference" ] ||
+            fail "$ranks ranks, $node_ranks on a node, give other bits"
+        echo "$ranks ranks, $node_ranks on a node: $reference"
+    done
+    unset MNIST_DIST_NODE_RANKS
+done
 train 2 "${quick[@]}" --out other training.seed=5 >out.txt
 [ "$(digest_of out.txt)" != "$reference" ] || fail "another seed gave the same bits"

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "dist/comm_limit.h"
 #include "mnist_dist/dist/comm.h"
 
 static Comm *comm;
@@ -24,11 +25,18 @@ static inline void assert_on_all_ranks_at(bool good, const char *what, const cha
 
 #define assert_on_all_ranks(good) assert_on_all_ranks_at((good), #good, __FILE__, __LINE__)
 
-/* Runs the group on all ranks; all end together, then the exit code tells. */
-#define RUN_ON_RANKS(tests)                                                                        \
+/* Runs the group on all ranks: as one node, as nodes of three, and with each rank a node of its
+ * own. All end together, then the exit code tells. */
+#define RUN_ON_RANKS(tests, setup, teardown)                                                       \
     int main(int argc, char **argv) {                                                              \
+        static const int node_ranks[] = {0, 3, 1};                                                 \
+        int failed = 0;                                                                            \
         if (comm_start(&comm, &argc, &argv) != STATUS_OK) return 1;                                \
-        int failed = cmocka_run_group_tests(tests, NULL, NULL);                                    \
+        for (int i = 0; i < 3; i++) {                                                              \
+            if (comm_limit_node(comm, node_ranks[i]) != STATUS_OK) return 1;                       \
+            if (comm_rank(comm) == 0) fprintf(stderr, "ranks a node: %d\n", comm_node_size(comm)); \
+            failed += cmocka_run_group_tests(tests, setup, teardown);                              \
+        }                                                                                          \
         comm_barrier(comm);                                                                        \
         comm_finish(comm);                                                                         \
         return failed != 0;                                                                        \

@@ -3,8 +3,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "dist/comm_limit.h"
 #include "mnist_dist/base/memory.h"
 #include "mnist_dist/base/status.h"
 #include "mnist_dist/dist/gradsync.h"
@@ -196,7 +196,29 @@ static void shared_memory_is_zeroed_and_seen_by_all(void **state) {
         for (size_t i = 0; i < bytes && comm_node_rank(comm) == 0; i++) shared[i] = byte_at(i);
         comm_barrier(comm);
         assert_on_all_ranks(holds(shared, 0, bytes));
+        if (bytes % 2 == 0) comm_shared_free(comm, memory);
     }
+    comm_shared_free(comm, NULL);
+}
+
+/* Each rank of a node in turn writes what the others then read. */
+static void node_barrier_orders_writes_and_reads(void **state) {
+    (void)state;
+    enum { ROUNDS = 2000 };
+    void *memory = NULL;
+    int size = comm_node_size(comm), rank = comm_node_rank(comm);
+    bool good = true;
+    assert_on_all_ranks(comm_shared(&memory, comm, sizeof(int)) == STATUS_OK);
+    int *number = memory;
+    for (int round = 0; round < ROUNDS; round++) {
+        if (round % size == rank) *number = round;
+        if (round % 500 == rank) usleep(30000); /* longer than the others' naps */
+        comm_node_barrier(comm);
+        good = good && *number == round;
+        comm_node_barrier(comm);
+    }
+    assert_on_all_ranks(good);
+    comm_shared_free(comm, memory);
 }
 
 static void shared_memory_that_cannot_be_had_is_one_line_on_all_ranks(void **state) {
@@ -212,6 +234,7 @@ static void node_ranks_are_within_the_node(void **state) {
     int rank = comm_node_rank(comm);
     assert_on_all_ranks(rank >= 0 && rank < comm_node_size(comm));
     assert_on_all_ranks(comm_node_size(comm) <= comm_size(comm));
+    assert_on_all_ranks(comm_is_one_node(comm) == (comm_node_size(comm) == comm_size(comm)));
 }
 
 static void library_is_named_with_its_version(void **state) {
@@ -232,10 +255,11 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_teardown(gather_brings_uneven_parts_to_rank_0_only, restore_limit),
     cmocka_unit_test_teardown(exchange_keeps_pieces_apart, restore_limit),
     cmocka_unit_test(shared_memory_is_zeroed_and_seen_by_all),
+    cmocka_unit_test(node_barrier_orders_writes_and_reads),
     cmocka_unit_test_teardown(shared_memory_that_cannot_be_had_is_one_line_on_all_ranks,
                               restore_limit),
     cmocka_unit_test(node_ranks_are_within_the_node),
     cmocka_unit_test(library_is_named_with_its_version),
 };
 
-RUN_ON_RANKS(tests)
+RUN_ON_RANKS(tests, NULL, NULL)

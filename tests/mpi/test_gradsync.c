@@ -5,13 +5,16 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "mnist_dist/base/memory.h"
 #include "mnist_dist/base/rng.h"
 #include "mnist_dist/base/status.h"
 #include "mnist_dist/dist/gradsync.h"
 
-enum { B = GRADSYNC_BLOCK };
+enum { B = GRADSYNC_BLOCK, THREADS = 2, REPORT = 2 /* numbers */ };
+
+static Pool *pool;
 
 static const size_t lengths[] = {0, 1, 5, B - 1, B, B + 1, 3 * B + 17, 8 * B, 8 * B + 1, 50000};
 static const size_t shard_counts[] = {1, 2, 4, 8, 16, 64};
@@ -41,14 +44,21 @@ static void fill_gradient(float *gradient, size_t length, size_t shard) {
     }
 }
 
-static float **make_gradients(size_t length, Range shards) {
-    size_t count = shards.end - shards.begin;
-    float **gradients = memory_zeroed(count, sizeof *gradients);
+static GradSync *new_sync(size_t length, size_t shards) {
+    GradSync *sync = NULL;
+    GradSyncShape shape = {length, shards, 2, REPORT * sizeof(double)};
+    assert_on_all_ranks(gradsync_new(&sync, comm, pool, &shape) == STATUS_OK);
+    return sync;
+}
+
+/* As any rank can make them: what the sync's are to be compared with. */
+static float **make_gradients(size_t length, size_t shards) {
+    float **gradients = memory_zeroed(shards, sizeof *gradients);
     assert_non_null(gradients);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < shards; i++) {
         gradients[i] = memory_zeroed(length, sizeof(float));
         assert_non_null(gradients[i]);
-        fill_gradient(gradients[i], length, shards.begin + i);
+        fill_gradient(gradients[i], length, i);
     }
     return gradients;
 }
@@ -69,10 +79,38 @@ static bool same_bits(float a, float b) {
     return memcmp(&a, &b, sizeof a) == 0;
 }
 
-static bool is_tree_sum(const float *sum, float *const all[], size_t shards, Range slice) {
-    for (size_t i = slice.begin; i < slice.end; i++) {
-        if (!same_bits(sum[i], tree_at(all, 0, shards, i))) return false;
+/* Whether sum[i] is the sum of number begin + i, for all of the range. */
+static bool is_tree_sum(const float *sum, float *const all[], size_t shards, Range range) {
+    for (size_t i = range.begin; i < range.end; i++) {
+        if (!same_bits(sum[i - range.begin], tree_at(all, 0, shards, i))) return false;
     }
+    return true;
+}
+
+/* Moves the sum to vector 0, as an optimizer would, and gives it to all. */
+static const float *gather_sum(GradSync *sync) {
+    Range slice = gradsync_slice(sync);
+    memcpy(gradsync_vector(sync, 0) + slice.begin, gradsync_sum(sync),
+           (slice.end - slice.begin) * sizeof(float));
+    gradsync_gather(sync, 0);
+    return gradsync_vector(sync, 0);
+}
+
+static double report_value(size_t shard, size_t i, size_t round) {
+    return (double)(shard * 10 + i) + 1000.0 * (double)round;
+}
+
+static void fill_reports(GradSync *sync, size_t round) {
+    double *reports = gradsync_reports(sync);
+    for (size_t s = gradsync_shards(sync).begin; s < gradsync_shards(sync).end; s++)
+        for (size_t i = 0; i < REPORT; i++) reports[s * REPORT + i] = report_value(s, i, round);
+}
+
+static bool reports_arrived(const GradSync *sync, size_t shards, size_t round) {
+    const double *reports = gradsync_reports(sync);
+    for (size_t s = 0; s < shards; s++)
+        for (size_t i = 0; i < REPORT; i++)
+            if (reports[s * REPORT + i] != report_value(s, i, round)) return false;
     return true;
 }
 
@@ -82,18 +120,17 @@ static bool can_run(size_t shards) {
 }
 
 static void check_reduce(size_t length, size_t shards) {
-    GradSync *sync = NULL;
-    assert_on_all_ranks(gradsync_new(&sync, comm, length, shards) == STATUS_OK);
-    Range own = gradsync_shards(sync);
-    Range slice = gradsync_slice(sync);
-    float **all = make_gradients(length, (Range){0, shards});
-    for (int step = 0; step < 2; step++) {
-        float **mine = make_gradients(length, own);
-        gradsync_reduce(sync, mine);
-        assert_on_all_ranks(is_tree_sum(mine[0], all, shards, slice));
-        gradsync_gather(sync, mine[0]);
-        assert_on_all_ranks(is_tree_sum(mine[0], all, shards, (Range){0, length}));
-        free_gradients(mine, own.end - own.begin);
+    GradSync *sync = new_sync(length, shards);
+    Range own = gradsync_shards(sync), slice = gradsync_slice(sync);
+    float **all = make_gradients(length, shards);
+    for (size_t round = 0; round < 2; round++) {
+        for (size_t s = own.begin; s < own.end; s++)
+            memcpy(gradsync_gradient(sync, s), all[s], length * sizeof(float));
+        fill_reports(sync, round);
+        gradsync_reduce(sync);
+        assert_on_all_ranks(is_tree_sum(gradsync_sum(sync), all, shards, slice));
+        assert_on_all_ranks(is_tree_sum(gather_sum(sync), all, shards, (Range){0, length}));
+        assert_on_all_ranks(reports_arrived(sync, shards, round));
     }
     free_gradients(all, shards);
     gradsync_destroy(sync);
@@ -113,7 +150,7 @@ static void gradients_depend_on_the_order_of_additions(void **state) {
     (void)state;
     enum { COUNT = 1000, SHARDS = 8 };
     size_t different = 0;
-    float **all = make_gradients(COUNT, (Range){0, SHARDS});
+    float **all = make_gradients(COUNT, SHARDS);
     for (size_t i = 0; i < COUNT; i++) {
         float serial = 0.0f;
         for (size_t s = 0; s < SHARDS; s++) serial += all[s][i];
@@ -137,30 +174,80 @@ static void fill_special(float *gradient, size_t shard) {
 static void special_values_add_as_ieee_says(void **state) {
     (void)state;
     enum { LENGTH = 6, SHARDS = 8 };
-    GradSync *sync = NULL;
-    assert_on_all_ranks(gradsync_new(&sync, comm, LENGTH, SHARDS) == STATUS_OK);
+    GradSync *sync = new_sync(LENGTH, SHARDS);
     Range own = gradsync_shards(sync);
-    float **all = make_gradients(LENGTH, (Range){0, SHARDS});
-    float **mine = make_gradients(LENGTH, own);
+    float **all = make_gradients(LENGTH, SHARDS);
     for (size_t s = 0; s < SHARDS; s++) fill_special(all[s], s);
-    for (size_t s = own.begin; s < own.end; s++) fill_special(mine[s - own.begin], s);
-    gradsync_reduce(sync, mine);
-    gradsync_gather(sync, mine[0]);
-    assert_on_all_ranks(is_tree_sum(mine[0], all, SHARDS, (Range){0, LENGTH}));
-    assert_on_all_ranks(mine[0][0] == 0.0f && signbit(mine[0][0]));
-    assert_on_all_ranks(isnan(mine[0][1]) && isnan(mine[0][2]) && isnan(mine[0][3]));
-    assert_on_all_ranks(mine[0][4] == 36 * 1e-45f && isinf(mine[0][5]));
+    for (size_t s = own.begin; s < own.end; s++) fill_special(gradsync_gradient(sync, s), s);
+    gradsync_reduce(sync);
+    const float *sum = gather_sum(sync);
+    assert_on_all_ranks(is_tree_sum(sum, all, SHARDS, (Range){0, LENGTH}));
+    assert_on_all_ranks(sum[0] == 0.0f && signbit(sum[0]));
+    assert_on_all_ranks(isnan(sum[1]) && isnan(sum[2]) && isnan(sum[3]));
+    assert_on_all_ranks(sum[4] == 36 * 1e-45f && isinf(sum[5]));
     free_gradients(all, SHARDS);
-    free_gradients(mine, own.end - own.begin);
+    gradsync_destroy(sync);
+}
+
+/* What each rank's slice becomes from step to step hangs on all parameters of the step before, so a
+ * rank that reads too early, or writes while another still reads, is found out. Ranks are late in
+ * turn. */
+static float churn(float param, float sum) {
+    return 0.5f * param + 0.001f * sum + 1.0f;
+}
+
+static void churn_gradient(float *gradient, const float *params, size_t length, size_t shard) {
+    for (size_t i = 0; i < length; i++)
+        gradient[i] = params[(i + shard * 977) % length] * (float)(shard + 1);
+}
+
+static void churn_alone(float *params, float **gradients, size_t length, size_t shards) {
+    for (size_t s = 0; s < shards; s++) churn_gradient(gradients[s], params, length, s);
+    for (size_t i = 0; i < length; i++)
+        params[i] = churn(params[i], tree_at(gradients, 0, shards, i));
+}
+
+static void churn_together(GradSync *sync, size_t length) {
+    Range own = gradsync_shards(sync), slice = gradsync_slice(sync);
+    float *params = gradsync_vector(sync, 0);
+    for (size_t s = own.begin; s < own.end; s++)
+        churn_gradient(gradsync_gradient(sync, s), params, length, s);
+    gradsync_reduce(sync);
+    const float *sum = gradsync_sum(sync);
+    for (size_t i = slice.begin; i < slice.end; i++)
+        params[i] = churn(params[i], sum[i - slice.begin]);
+    gradsync_gather(sync, 0);
+}
+
+static void be_late(int round) {
+    if (round % comm_size(comm) == comm_rank(comm)) usleep(2000);
+}
+
+static void no_rank_runs_ahead(void **state) {
+    (void)state;
+    enum { LENGTH = 40000, SHARDS = 8, ROUNDS = 24 };
+    GradSync *sync = new_sync(LENGTH, SHARDS);
+    float **gradients = make_gradients(LENGTH, SHARDS);
+    float *expected = memory_zeroed(LENGTH, sizeof *expected);
+    bool good = expected != NULL;
+    for (int round = 0; round < ROUNDS && good; round++) {
+        be_late(round);
+        churn_together(sync, LENGTH);
+        churn_alone(expected, gradients, LENGTH, SHARDS);
+        be_late(round + 1);
+        good = memcmp(expected, gradsync_vector(sync, 0), LENGTH * sizeof(float)) == 0;
+    }
+    assert_on_all_ranks(good);
+    free(expected);
+    free_gradients(gradients, SHARDS);
     gradsync_destroy(sync);
 }
 
 static void slices_are_cut_at_blocks_and_leave_nothing_out(void **state) {
     (void)state;
     for (size_t l = 0; l < LENGTHS; l++) {
-        GradSync *sync = NULL;
+        GradSync *sync = new_sync(lengths[l], 8);
         int next = 0;
-        assert_on_all_ranks(gradsync_new(&sync, comm, lengths[l], 8) == STATUS_OK);
         Range slice = gradsync_slice(sync);
         for (int r = 0; r < comm_size(comm); r++) {
             bool mine = r == comm_rank(comm);
@@ -185,35 +272,60 @@ static bool vector_holds(const float *vector, Range filled, size_t length) {
     return true;
 }
 
-static float *make_slice(Range slice, size_t length) {
-    float *vector = memory_zeroed(length, sizeof *vector);
-    assert_non_null(vector);
-    for (size_t i = slice.begin; i < slice.end; i++) vector[i] = vector_value(i);
-    return vector;
+static void fill_range(float *vector, Range range) {
+    for (size_t i = range.begin; i < range.end; i++) vector[i] = vector_value(i);
 }
 
-static void gather_fills_all_and_collect_rank_0_only(void **state) {
+static void gather_fills_all_and_collect_rank_0(void **state) {
     (void)state;
     for (size_t l = 0; l < LENGTHS; l++) {
-        GradSync *sync = NULL;
-        assert_on_all_ranks(gradsync_new(&sync, comm, lengths[l], 8) == STATUS_OK);
-        Range whole = {0, lengths[l]};
-        Range slice = gradsync_slice(sync);
-        float *gathered = make_slice(slice, lengths[l]);
-        float *collected = make_slice(slice, lengths[l]);
-        gradsync_gather(sync, gathered);
-        gradsync_collect(sync, collected);
-        assert_on_all_ranks(vector_holds(gathered, whole, lengths[l]));
-        assert_on_all_ranks(
-            vector_holds(collected, comm_rank(comm) == 0 ? whole : slice, lengths[l]));
-        free(gathered);
-        free(collected);
+        GradSync *sync = new_sync(lengths[l], 8);
+        Range whole = {0, lengths[l]}, slice = gradsync_slice(sync);
+        fill_range(gradsync_vector(sync, 0), slice);
+        fill_range(gradsync_vector(sync, 1), slice);
+        gradsync_gather(sync, 0);
+        gradsync_collect(sync, 1);
+        assert_on_all_ranks(vector_holds(gradsync_vector(sync, 0), whole, lengths[l]));
+        assert_on_all_ranks(comm_rank(comm) != 0 ||
+                            vector_holds(gradsync_vector(sync, 1), whole, lengths[l]));
         gradsync_destroy(sync);
     }
 }
 
+static void spread_gives_all_what_rank_0_has(void **state) {
+    (void)state;
+    for (size_t l = 0; l < LENGTHS; l++) {
+        GradSync *sync = new_sync(lengths[l], 8);
+        Range whole = {0, lengths[l]};
+        if (comm_rank(comm) == 0) fill_range(gradsync_vector(sync, 1), whole);
+        gradsync_spread(sync, 1);
+        assert_on_all_ranks(vector_holds(gradsync_vector(sync, 1), whole, lengths[l]));
+        assert_on_all_ranks(vector_holds(gradsync_vector(sync, 0), (Range){0, 0}, lengths[l]));
+        gradsync_destroy(sync);
+    }
+}
+
+static void memory_is_shared_where_all_ranks_are_of_one_node(void **state) {
+    (void)state;
+    GradSync *sync = new_sync(B, 8);
+    assert_on_all_ranks(gradsync_is_shared(sync) == (comm_node_size(comm) == comm_size(comm)));
+    gradsync_destroy(sync);
+}
+
+/* Where Open MPI is told to keep shared windows in a file system that holds nothing. */
+static void a_node_without_room_sends_messages(void **state) {
+    (void)state;
+    const char *variable = "OMPI_MCA_osc_sm_backing_directory";
+    setenv(variable, "/proc", 1);
+    GradSync *sync = new_sync(B, 8);
+    unsetenv(variable);
+    assert_on_all_ranks(gradsync_is_shared(sync) == (comm_size(comm) == 1));
+    assert_on_all_ranks(strlen(status_message()) == 0);
+    gradsync_destroy(sync);
+}
+
 /* A hash of the bits of sixteen norms, as one rank finds them. */
-static const uint64_t NORMS_AT_ONE_RANK = 0xf97dcf2e2f209b92;
+static const uint64_t NORMS_AT_ONE_RANK = 0x9cdee4448f1fd74d;
 
 static void fill_tame(float *vector, size_t length, uint32_t sample) {
     RngStream stream = {.seed = 7, .purpose = RNG_DROPOUT, .sample = sample};
@@ -230,18 +342,29 @@ static long double plain_norm(const float *vector, size_t length) {
     return sqrtl(sum);
 }
 
+/* Shard 3's gradient is the sum: the others' are zero. */
+static double norm_of(const float *vector, GradSync *sync, size_t length) {
+    Range own = gradsync_shards(sync);
+    for (size_t s = own.begin; s < own.end; s++) {
+        memset(gradsync_gradient(sync, s), 0, length * sizeof(float));
+        if (s == 3) memcpy(gradsync_gradient(sync, s), vector, length * sizeof(float));
+    }
+    double norm = gradsync_reduce(sync);
+    gradsync_gather(sync, 0);
+    return norm;
+}
+
 static void norm_is_right_and_the_same_at_any_number_of_ranks(void **state) {
     (void)state;
     enum { LENGTH = 50000, VECTORS = 16 };
-    GradSync *sync = NULL;
+    GradSync *sync = new_sync(LENGTH, 8);
     uint64_t hash = 0;
     float *vector = memory_zeroed(LENGTH, sizeof *vector);
     assert_non_null(vector);
-    assert_on_all_ranks(gradsync_new(&sync, comm, LENGTH, 8) == STATUS_OK);
     for (uint32_t i = 0; i < VECTORS; i++) {
         uint64_t bits;
         fill_tame(vector, LENGTH, i);
-        double norm = gradsync_norm(sync, vector);
+        double norm = norm_of(vector, sync, LENGTH);
         assert_on_all_ranks(fabsl(norm / plain_norm(vector, LENGTH) - 1) < 1e-14L);
         memcpy(&bits, &norm, sizeof bits);
         hash = hash * 0x100000001b3u + bits;
@@ -254,27 +377,35 @@ static void norm_is_right_and_the_same_at_any_number_of_ranks(void **state) {
 
 static void norm_of_nothing_is_zero(void **state) {
     (void)state;
-    GradSync *sync = NULL;
-    float nothing = 1.0f;
-    assert_on_all_ranks(gradsync_new(&sync, comm, 0, 8) == STATUS_OK);
-    assert_on_all_ranks(gradsync_norm(sync, &nothing) == 0.0);
+    GradSync *sync = new_sync(0, 8);
+    assert_on_all_ranks(gradsync_reduce(sync) == 0.0);
     gradsync_destroy(sync);
 }
 
 static void impossible_shards_are_refused(void **state) {
     (void)state;
-    static const size_t impossible[] = {0, 3, 6, 12};
+    static const size_t impossible[] = {0, 3, 6, 12, 1};
     GradSync *sync = NULL;
-    for (size_t i = 0; i < 4; i++) {
-        assert_on_all_ranks(gradsync_new(&sync, comm, 10, impossible[i]) == STATUS_USAGE);
+    GradSyncShape shape = {.length = 10};
+    for (size_t i = 0; i < 5; i++) {
+        shape.shards = impossible[i];
+        if (shape.shards == 1 && comm_size(comm) == 1) continue;
+        assert_on_all_ranks(gradsync_new(&sync, comm, pool, &shape) == STATUS_USAGE);
         assert_on_all_ranks(strstr(status_message(), "training.shards") != NULL);
         assert_on_all_ranks(sync == NULL);
         status_clear();
     }
-    if (comm_size(comm) == 1) return;
-    assert_on_all_ranks(gradsync_new(&sync, comm, 10, 1) == STATUS_USAGE);
-    assert_on_all_ranks(strstr(status_message(), "training.shards") != NULL);
-    status_clear();
+}
+
+static int start_pool(void **state) {
+    (void)state;
+    return pool_new(&pool, THREADS) != STATUS_OK;
+}
+
+static int stop_pool(void **state) {
+    (void)state;
+    pool_destroy(pool);
+    return 0;
 }
 
 static const struct CMUnitTest tests[] = {
@@ -282,10 +413,14 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(sum_has_the_bits_of_the_serial_tree),
     cmocka_unit_test(special_values_add_as_ieee_says),
     cmocka_unit_test(slices_are_cut_at_blocks_and_leave_nothing_out),
-    cmocka_unit_test(gather_fills_all_and_collect_rank_0_only),
+    cmocka_unit_test(no_rank_runs_ahead),
+    cmocka_unit_test(gather_fills_all_and_collect_rank_0),
+    cmocka_unit_test(spread_gives_all_what_rank_0_has),
+    cmocka_unit_test(memory_is_shared_where_all_ranks_are_of_one_node),
+    cmocka_unit_test(a_node_without_room_sends_messages),
     cmocka_unit_test(norm_is_right_and_the_same_at_any_number_of_ranks),
     cmocka_unit_test(norm_of_nothing_is_zero),
     cmocka_unit_test(impossible_shards_are_refused),
 };
 
-RUN_ON_RANKS(tests)
+RUN_ON_RANKS(tests, start_pool, stop_pool)

@@ -96,6 +96,7 @@ static inline double net_gradients(Net *net, size_t n, bool training) {
     const float *logits = model_forward(net->model, net->params, net->scratch, &pass);
     double loss = loss_cross_entropy(logits, net->targets, net->labels, n).loss / (double)n;
     loss_cross_entropy_gradient(net->dlogits, logits, net->targets, n, 1.0F / (float)n);
-    model_backward(net->model, net->params, net->scratch, &pass, net->dlogits, net->gradients);
+    model_backward(net->model, net->params, net->scratch, &pass, net->dlogits,
+                   &(ModelGradients){.dparams = net->gradients});
     return loss;
 }

@@ -37,6 +37,30 @@ static void philox_gives_the_known_answers(void **state) {
     }
 }
 
+static void check_block(const RngStream *stream, uint32_t first, uint32_t count) {
+    uint32_t block[4][RNG_BLOCK];
+    rng_block(block, stream, first, count);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t words[4];
+        rng_words(words, stream, first + i);
+        for (int j = 0; j < 4; j++) assert_int_equal(block[j][i], words[j]);
+    }
+}
+
+static void blocks_are_the_draws_one_by_one(void **state) {
+    (void)state;
+    const RngStream streams[] = {
+        {0, 0, 0, 0, 0},
+        {UINT64_MAX, 0xff, 0xffffff, UINT32_MAX, UINT32_MAX},
+        {0x299f31d0a4093822, RNG_DROPOUT, 7, 12345, 41999},
+    };
+    const uint32_t firsts[] = {0, 64, 783, 0x7ffffff0, UINT32_MAX - 17}; /* the last wraps round */
+    for (size_t s = 0; s < sizeof streams / sizeof streams[0]; s++)
+        for (size_t f = 0; f < sizeof firsts / sizeof firsts[0]; f++)
+            for (uint32_t count = 0; count <= RNG_BLOCK; count++)
+                check_block(&streams[s], firsts[f], count);
+}
+
 static void every_part_of_a_stream_matters(void **state) {
     (void)state;
     const RngStream base = {1, RNG_AUGMENT, 2, 3, 4};
@@ -169,6 +193,7 @@ static void images_of_neighbours_are_independent(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(philox_gives_the_known_answers),
+        cmocka_unit_test(blocks_are_the_draws_one_by_one),
         cmocka_unit_test(every_part_of_a_stream_matters),
         cmocka_unit_test(uniform_covers_zero_to_below_one),
         cmocka_unit_test(uniform_has_the_mean_and_variance_it_should),

@@ -118,6 +118,9 @@ static void test_bench(void **state) {
     assert_string_equal(arguments.files[0], "step");
     assert_true(arguments.json);
     arguments_destroy(&arguments);
+    arguments = read_words("bench import train.csv.gz");
+    assert_string_equal(arguments.files[1], "train.csv.gz");
+    arguments_destroy(&arguments);
     arguments = read_words("bench");
     assert_int_equal(arguments.file_count, 0);
     arguments_destroy(&arguments);
@@ -242,8 +245,9 @@ static void test_words_that_are_too_many_or_too_few(void **state) {
     expect_refused("import a -o b x=3",
                    "command line: it takes no configuration key: x=3; the form is: "
                    "mnist_dist import TRAIN [TEST] -o digits.h5");
-    expect_refused("bench gem", "command line: did you mean gemm, not gem; the form is: mnist_dist "
-                                "bench [gemm|step] [--json]");
+    expect_refused("bench gem",
+                   "command line: did you mean gemm, not gem; the form is: mnist_dist bench "
+                   "[peak|gemm|conv|step|allreduce|import [FILE]] [--json]");
 }
 
 static void test_wrong_keys_are_told_by_the_configuration(void **state) {

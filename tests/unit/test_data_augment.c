@@ -171,6 +171,42 @@ static void a_plane_stays_a_plane_within_the_border(void **state) {
     }
 }
 
+/* One output pixel in the plainest way, with the roundings that augment.c promises. */
+static float plain_pixel(const uint8_t image[DIGIT_PIXELS], const AffineMap *map, int r, int c) {
+    int corner[2];
+    float weight[2];
+    for (int i = 0; i < 2; i++) {
+        const double *m = map->matrix[i];
+        const double at = fmin(fmax(m[0] * r + m[2] + m[1] * c, 0.0), 27.0);
+        corner[i] = (int)fmin(floor(at), 26.0);
+        weight[i] = (float)(at - corner[i]);
+    }
+    const uint8_t *p = image + corner[0] * DIGIT_SIDE + corner[1];
+    const float upper = (float)p[0] + weight[1] * ((float)p[1] - (float)p[0]);
+    const float lower = (float)p[28] + weight[1] * ((float)p[29] - (float)p[28]);
+    return (upper + weight[0] * (lower - upper)) / 255.0f;
+}
+
+/* Far beyond what is used, so that all four borders are met. */
+static void every_pixel_is_that_of_the_plain_way_to_the_bit(void **state) {
+    (void)state;
+    const AugmentOptions options[] = {{10.0, 0.1, 0.1}, {180.0, 0.9, 0.8}};
+    uint8_t image[DIGIT_PIXELS];
+    for (int i = 0; i < DIGIT_PIXELS; i++)
+        image[i] = (uint8_t)((uint32_t)(i * i) * 2654435761u >> 13);
+    for (uint32_t sample = 0; sample < 400; sample++) {
+        const RngStream stream = {5, RNG_AUGMENT, 0, 1, sample};
+        const AugmentDraw draw = augment_draw(&options[sample % 2], &stream);
+        const AffineMap map = augment_map(&draw);
+        float out[DIGIT_PIXELS + 1];
+        out[DIGIT_PIXELS] = 7.0f; /* nothing is written beyond the image */
+        augment_image(out, image, &map);
+        for (int i = 0; i < DIGIT_PIXELS; i++)
+            assert_true(out[i] == plain_pixel(image, &map, i / DIGIT_SIDE, i % DIGIT_SIDE));
+        assert_true(out[DIGIT_PIXELS] == 7.0f);
+    }
+}
+
 static void draws_use_the_words_that_the_header_says(void **state) {
     (void)state;
     const AugmentOptions options = {10.0, 0.1, 0.2};
@@ -218,6 +254,7 @@ int main(void) {
         cmocka_unit_test(the_map_is_that_of_keras),
         cmocka_unit_test(pixels_are_those_of_scipy),
         cmocka_unit_test(a_plane_stays_a_plane_within_the_border),
+        cmocka_unit_test(every_pixel_is_that_of_the_plain_way_to_the_bit),
         cmocka_unit_test(draws_use_the_words_that_the_header_says),
         cmocka_unit_test(draws_fill_their_ranges),
     };

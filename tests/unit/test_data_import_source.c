@@ -6,7 +6,11 @@
 
 #include <cmocka.h>
 
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "data_expect.h"
 
@@ -199,6 +203,61 @@ static void test_a_fifo_is_read(void **state) {
     bytes_free(&packed);
 }
 
+/* Threads of this program. */
+static int count_threads(void) {
+    DIR *threads = opendir("/proc/self/task");
+    int count = 0;
+    assert_non_null(threads);
+    for (struct dirent *entry = readdir(threads); entry != NULL; entry = readdir(threads))
+        count += entry->d_name[0] != '.';
+    closedir(threads);
+    return count;
+}
+
+/* Whoever unpacks must give up as well, even if it waits for more that does not come. The first of
+ * the two blocks that this file unpacks to is handed over, the second never is. */
+static void test_an_error_ends_the_wait_for_a_fifo(void **state) {
+    (void)state;
+    ImportSummary summary;
+    int threads = count_threads();
+    Bytes csv = made_csv(100, (CsvStyle){0});
+    memcpy(csv.data, "lapel", 5);
+    Bytes packed = pack(csv.data, csv.count);
+    assert_int_equal(mkfifo("fifo", 0600), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(30); /* should the parent be gone by then */
+        int fifo = open("fifo", O_WRONLY);
+        if (write(fifo, packed.data, packed.count - 1) < 0) _exit(1);
+        pause();
+        _exit(0);
+    }
+    alarm(20);
+    assert_int_equal(import_files(&summary, "fifo", NULL, "digits.h5", NULL), STATUS_DATA);
+    alarm(0);
+    assert_non_null(strstr(status_message(), "column 1 is called \"lapel\""));
+    assert_int_equal(count_threads(), threads);
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    status_clear();
+    bytes_free(&csv);
+    bytes_free(&packed);
+}
+
+static void test_no_thread_is_left_whatever_happens(void **state) {
+    (void)state;
+    int threads = count_threads();
+    Bytes packed = packed_csv(), half = packed;
+    half.count /= 2;
+    assert_int_equal(import_bytes(&packed), STATUS_OK);
+    assert_int_equal(count_threads(), threads);
+    unlink("digits.h5");
+    assert_int_equal(import_bytes(&half), STATUS_DATA);
+    assert_int_equal(count_threads(), threads);
+    status_clear();
+    bytes_free(&packed);
+}
+
 static void test_left_over_of_a_killed_import_is_removed(void **state) {
     (void)state;
     write_csv("train.csv", 2, (CsvStyle){0});
@@ -226,6 +285,8 @@ int main(void) {
         TEST(test_output_that_cannot_be_written_is_an_error),
         TEST(test_progress_goes_up_to_1),
         TEST(test_a_fifo_is_read),
+        TEST(test_an_error_ends_the_wait_for_a_fifo),
+        TEST(test_no_thread_is_left_whatever_happens),
         TEST(test_left_over_of_a_killed_import_is_removed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

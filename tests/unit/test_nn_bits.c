@@ -124,7 +124,8 @@ static void test_gradient_of_one_sample_is_the_same_in_any_place(void **state) {
         model_forward(net.model, net.params, net.scratch, &pass);
         memset(dlogits, 0, sizeof dlogits);
         net_fill(dlogits + place * DIGIT_CLASSES, DIGIT_CLASSES, 4, 1.0F);
-        model_backward(net.model, net.params, net.scratch, &pass, dlogits, net.gradients);
+        model_backward(net.model, net.params, net.scratch, &pass, dlogits,
+                       &(ModelGradients){.dparams = net.gradients});
         if (place == 0) memcpy(first, net.gradients, bytes);
         assert_memory_equal(net.gradients, first, bytes);
         rotate(&net, 16, 1);

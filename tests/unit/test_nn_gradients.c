@@ -128,7 +128,8 @@ static void test_no_sample_gives_zero_gradients(void **state) {
     ModelPass pass = {.training = true, .count = 0};
     net_fill(net.gradients, net.parameters, 9, 1.0F);
     model_forward(net.model, net.params, net.scratch, &pass);
-    model_backward(net.model, net.params, net.scratch, &pass, net.dlogits, net.gradients);
+    model_backward(net.model, net.params, net.scratch, &pass, net.dlogits,
+                   &(ModelGradients){.dparams = net.gradients});
     assert_true(largest(net.gradients, net.parameters) == 0.0);
     net_destroy(&net);
 }

@@ -204,6 +204,51 @@ static void test_maxpool_gives_the_gradient_to_the_first_of_equals(void **state)
     bench_end(&bench);
 }
 
+/* What the window whose first element is x[first] gives to y and takes of dy, in the plainest way.
+ * Returns how many of its elements are the maximum. */
+static size_t check_window(const Bench *bench, size_t first, size_t out) {
+    size_t c = bench->layer.in.c, w = bench->layer.window[1], maxima = 0;
+    size_t taps = bench->layer.window[0] * w;
+    for (size_t t = 0; t < taps; t++) {
+        size_t at = first + (t / w * bench->layer.in.w + t % w) * c;
+        assert_true(bench->x[at] <= bench->y[out]);
+        bool is_first = bench->x[at] == bench->y[out] && maxima++ == 0;
+        assert_true(bench->dx[at] == (is_first ? bench->dy[out] : 0.0F));
+    }
+    return maxima;
+}
+
+static void check_maxpool(const char *text, Shape in) {
+    Bench bench;
+    bench_start(&bench, text, in);
+    Shape out = bench.layer.out;
+    for (size_t i = 0; i < SAMPLES * shape_size(in); i++)
+        bench.x[i] = floorf(bench.x[i] * 4.0F); /* some are equal */
+    LayerCall call = bench_call(&bench);
+    bench.layer.kind->forward(&call);
+    bench.layer.kind->backward_input(&call);
+    for (size_t i = 0; i < SAMPLES * shape_size(out); i++) {
+        size_t pixel = i / out.c % (out.h * out.w), n = i / shape_size(out);
+        size_t row = pixel / out.w * bench.layer.window[0];
+        size_t column = pixel % out.w * bench.layer.window[1];
+        size_t first = n * shape_size(in) + (row * in.w + column) * in.c + i % out.c;
+        assert_true(check_window(&bench, first, i) >= 1);
+    }
+    bench_end(&bench);
+}
+
+/* Channels that fill no vector, one, several, and several with a rest; windows usual and not. */
+static void test_maxpool_is_its_definition(void **state) {
+    (void)state;
+    static const size_t channels[] = {1, 7, 16, 32, 33, 70};
+    for (size_t i = 0; i < sizeof channels / sizeof *channels; i++) {
+        check_maxpool("maxpool 2x2", (Shape){4, 6, channels[i], false});
+        check_maxpool("maxpool 2x2", (Shape){5, 7, channels[i], false});
+        check_maxpool("maxpool 3x2", (Shape){7, 4, channels[i], false});
+        check_maxpool("maxpool 1x3", (Shape){2, 3, channels[i], false});
+    }
+}
+
 static bool is_dropped(const Bench *bench, size_t n, size_t e) {
     RngStream stream = {99, RNG_DROPOUT, 4, 6, bench->ids[n]};
     uint32_t words[4];
@@ -226,6 +271,37 @@ static void test_dropout_mask_is_a_pure_function(void **state) {
         assert_true(bench.dx[i] == (dropped ? 0.0F : bench.dy[i] * scale));
     }
     bench_end(&bench);
+}
+
+/* The bits of the first and the last elements, as they have been since the first version. */
+static void test_dropout_masks_stay_what_they_were(void **state) {
+    (void)state;
+    static const uint8_t first[] = {0xff, 0xee, 0xef, 0xef, 0xbb, 0xbf, 0xff, 0xff};
+    static const uint8_t last[] = {0xcf, 0xfb, 0xdd, 0xfd, 0xfe, 0xbb, 0xfd, 0xff};
+    Bench bench;
+    bench_start(&bench, "dropout 0.25", (Shape){14, 14, 32, false});
+    LayerCall call = bench_call(&bench);
+    bench.layer.kind->forward(&call);
+    assert_memory_equal(bench.kept, first, sizeof first);
+    assert_memory_equal(bench.kept + SAMPLES * 784 - sizeof last, last, sizeof last);
+    bench_end(&bench);
+}
+
+/* Lengths that fill no group of the loops. */
+static void test_dropout_of_any_length(void **state) {
+    (void)state;
+    static const size_t lengths[] = {1, 7, 8, 9, 16, 31, 32, 33, 70, 511, 513, 1030};
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        Bench bench;
+        size_t length = lengths[i];
+        bench_start(&bench, "dropout 0.5", (Shape){1, 1, length, true});
+        LayerCall call = bench_call(&bench);
+        bench.layer.kind->forward(&call);
+        for (size_t e = 0; e < SAMPLES * length; e++)
+            assert_true(bench.y[e] ==
+                        (is_dropped(&bench, e / length, e % length) ? 0.0F : bench.x[e] * 2.0F));
+        bench_end(&bench);
+    }
 }
 
 /* So many elements that lanes equal to the threshold are among them. */
@@ -266,6 +342,9 @@ int main(void) {
         cmocka_unit_test(test_conv_in_blocks),
         cmocka_unit_test(test_conv_adds_bias_before_relu),
         cmocka_unit_test(test_maxpool_gives_the_gradient_to_the_first_of_equals),
+        cmocka_unit_test(test_maxpool_is_its_definition),
+        cmocka_unit_test(test_dropout_masks_stay_what_they_were),
+        cmocka_unit_test(test_dropout_of_any_length),
         cmocka_unit_test(test_dropout_mask_is_a_pure_function),
         cmocka_unit_test(test_dropout_drops_its_share),
         cmocka_unit_test(test_dropout_is_off_in_evaluation),

@@ -29,6 +29,14 @@ typedef struct RngStream {
 /* Draws the `index`-th group of four 32-bit words of a stream. */
 void rng_words(uint32_t words[4], const RngStream *stream, uint32_t index);
 
+/* Groups that are drawn at once at most. */
+enum { RNG_BLOCK = 64 };
+
+/* The groups first .. first + count - 1 of a stream, count <= RNG_BLOCK: words[j][i] is word j of
+ * group first + i, the same bits as rng_words gives. What follows the count is undefined. */
+void rng_block(uint32_t words[4][RNG_BLOCK], const RngStream *stream, uint32_t first,
+               uint32_t count);
+
 /* Maps a word to [0, 1): its top 24 bits, all of them exact in a float. */
 float rng_uniform(uint32_t word);
 

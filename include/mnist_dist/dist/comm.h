@@ -1,4 +1,4 @@
-/* Ranks and what passes between them. The only file that includes mpi.h is comm.c.
+/* Ranks and what passes between them. mpi.h is included by src/dist/comm*.c alone.
  *
  * Calls marked **Collective** are made by all ranks, in the same order. MPI's own errors end the
  * job (MPI_ERRORS_ARE_FATAL): there is nothing useful to do with half a communicator. What can
@@ -6,6 +6,7 @@
  * reductions are not used for floating point: their order is MPI's choice. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,7 +14,9 @@
 
 typedef struct Comm Comm;
 
-/* **Collective.** Starts MPI (funneled threads) and ends it. */
+/* **Collective.** Starts MPI (funneled threads) and ends it. Where MNIST_DIST_NODE_RANKS=N is set
+ * in the environment, no more than N ranks of a machine take themselves for a node, so that what
+ * happens between nodes can be tried on one machine. */
 Status comm_start(Comm **out, int *argc, char ***argv);
 void comm_finish(Comm *comm);
 
@@ -26,6 +29,9 @@ int comm_size(const Comm *comm);
 /* This rank's number among those on its node; 0 fills what the node shares. */
 int comm_node_rank(const Comm *comm);
 int comm_node_size(const Comm *comm);
+
+/* Whether all ranks are of one node. */
+bool comm_is_one_node(const Comm *comm);
 
 /* "Open MPI 4.1.4": `text` holds 64 bytes. */
 void comm_describe(char text[64]);
@@ -62,6 +68,12 @@ typedef struct CommPiece {
 void comm_exchange(Comm *comm, const CommPiece sends[], size_t send_count,
                    const CommPiece receives[], size_t receive_count);
 
-/* **Collective.** Memory that all ranks of a node see: zeroed, filled by node rank 0, freed by
- * comm_finish. After filling, call comm_barrier before reading. */
+/* **Collective.** Memory that all ranks of a node see, aligned to 64 bytes: zeroed, and freed by
+ * comm_shared_free (NULL is fine) or comm_finish. After filling, call comm_barrier or
+ * comm_node_barrier before reading. */
 Status comm_shared(void **memory, Comm *comm, size_t bytes);
+void comm_shared_free(Comm *comm, void *memory);
+
+/* **Collective.** Waits for the ranks of this node. What they wrote into shared memory before, all
+ * of them see after. */
+void comm_node_barrier(Comm *comm);

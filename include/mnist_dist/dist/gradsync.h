@@ -1,19 +1,25 @@
 /* The reproducible sum: shard gradients added in one fixed binary tree over the shard index.
  *
  * S shards (a power of two) are the leaves of a complete binary tree; a node is the sum left +
- * right. Rank r of R owns shards shard_begin(r, S, R) .. shard_begin(r + 1, S, R) - 1, which is a
- * run of whole ("aligned") subtrees; it adds those up itself. The flat vector is cut into one
- * slice per rank, at multiples of GRADSYNC_BLOCK numbers; each rank receives the other ranks'
- * subtrees of its own slice and finishes the tree there (reduce-scatter). The optimizer then steps
- * on that slice alone, and the new parameters are gathered (allgather): the same traffic as
- * gathering gradients, and the optimizer's work is shared out too. The additions made are the same
- * for every R, so the bits are. Where R divides S, a rank sends one number for each one it does
- * not own; for other R, up to log S times as many. Refused: MPI_Allreduce, whose order depends on
- * R, on the algorithm it picks, and on the vector's length. */
+ * right. Rank r of R computes shards shard_begin(r, S, R) .. shard_begin(r + 1, S, R) - 1. The flat
+ * vector is cut into one slice per rank, at multiples of GRADSYNC_BLOCK numbers, and each rank
+ * finishes the tree for its own slice (reduce-scatter). The optimizer then steps on that slice
+ * alone, and all ranks get the new parameters (allgather): the same traffic as gathering gradients,
+ * and the optimizer's work is shared out too. The additions made are the same for every R, so the
+ * bits are. Refused: MPI_Allreduce, whose order depends on R, on the algorithm it picks, and on the
+ * vector's length.
+ *
+ * How the numbers get there is the sync's choice, so the vectors are the sync's. Where all ranks
+ * are of one node, gradients and vectors stand in memory that they share: a rank reads the others'
+ * gradients in place, and there is one copy of the parameters. Otherwise (or where the node lacks
+ * room for that) a rank adds up the largest subtrees that lie within its run of shards, and sends
+ * each rank its slice of them: where R divides S, one number for each one that it does not own; for
+ * other R, up to log S times as many. */
 #pragma once
 
 #include <stddef.h>
 
+#include "mnist_dist/base/pool.h"
 #include "mnist_dist/base/status.h"
 #include "mnist_dist/dist/comm.h"
 
@@ -21,9 +27,18 @@ enum { GRADSYNC_BLOCK = 4096 };
 
 typedef struct GradSync GradSync;
 
-/* For vectors of `length` floats and `shards` shards. STATUS_USAGE if there are more ranks than
- * shards or if shards is no power of two, with the keys to change. */
-Status gradsync_new(GradSync **out, Comm *comm, size_t length, size_t shards);
+typedef struct GradSyncShape {
+    size_t length;       /* floats of each vector */
+    size_t shards;       /* a power of two, no fewer than ranks */
+    size_t vectors;      /* beside the gradients: parameters, the optimizer's state */
+    size_t report_bytes; /* what each shard tells all ranks; a multiple of 8 */
+} GradSyncShape;
+
+/* **Collective.** All memory is zeroed. The pool's threads share the work; comm and pool must
+ * outlive the sync. STATUS_USAGE if there are more ranks than shards or if shards is no power of
+ * two, with the keys to change. */
+Status gradsync_new(GradSync **out, Comm *comm, Pool *pool, const GradSyncShape *shape);
+/* **Collective.** */
 void gradsync_destroy(GradSync *sync);
 
 /* A run of the flat vector, or of shards. */
@@ -34,18 +49,34 @@ typedef struct Range {
 Range gradsync_shards(const GradSync *sync); /* the shards that this rank computes */
 Range gradsync_slice(const GradSync *sync);  /* the floats that this rank finishes; may be empty */
 
-/* **Collective.** gradients[i] is the flat gradient of this rank's i-th shard; they are
- * overwritten. On return the finished sum of this rank's slice stands in gradients[0][slice.begin
- * .. end - 1]. */
-void gradsync_reduce(GradSync *sync, float *const gradients[]);
+/* Whether this rank's vectors are those of all ranks. */
+bool gradsync_is_shared(const GradSync *sync);
 
-/* **Collective.** Each rank has filled its slice of `vector`; after the call all have all of it. */
-void gradsync_gather(GradSync *sync, float *vector);
+/* The flat gradient of shard i, one of this rank's: (length), for the caller to fill. */
+float *gradsync_gradient(const GradSync *sync, size_t i);
 
-/* **Collective.** As gradsync_gather, but only rank 0 has all of it. */
-void gradsync_collect(GradSync *sync, float *vector);
+/* Reports of all shards: (shards, report_bytes). The caller fills those of its own; the others'
+ * are there after gradsync_reduce, until the next step. */
+void *gradsync_reports(const GradSync *sync);
 
-/* **Collective.** The Euclidean norm of the whole vector, of which each rank has its slice: sums of
- * squares per block of GRADSYNC_BLOCK floats, in double, added by tree_sum. The same double on all
- * ranks. */
-double gradsync_norm(GradSync *sync, const float *vector);
+/* Vector i: (length), aligned to 64 bytes. A rank may write its slice between gradsync_reduce and
+ * gradsync_gather, rank 0 all of it before gradsync_spread. */
+float *gradsync_vector(const GradSync *sync, size_t i);
+
+/* **Collective.** Once each rank's gradients and reports are filled: sums up, and returns the
+ * Euclidean norm of the whole sum, the same double on all ranks. It is made of sums of squares per
+ * block of GRADSYNC_BLOCK floats, in double, added by tree_sum. The gradients are overwritten. */
+double gradsync_reduce(GradSync *sync);
+
+/* What gradsync_reduce found for this rank's slice: (slice.end - slice.begin), until
+ * gradsync_gather. */
+const float *gradsync_sum(const GradSync *sync);
+
+/* **Collective.** Each rank has filled its slice of vector i; after the call all have all of it. */
+void gradsync_gather(GradSync *sync, size_t i);
+
+/* **Collective.** As gradsync_gather, but only rank 0 is sure to have all of it. */
+void gradsync_collect(GradSync *sync, size_t i);
+
+/* **Collective.** Gives all ranks rank 0's vector i. */
+void gradsync_spread(GradSync *sync, size_t i);

@@ -107,6 +107,9 @@ typedef struct DenseKernel {
     void (*forward)(const DenseCall *call);
     void (*backward_input)(const DenseCall *call);
     void (*backward_weights)(const DenseCall *call);
+    /* dkernel (end - begin, out): those rows, the same bits as in the whole. NULL if there is none.
+     */
+    void (*backward_weights_rows)(const DenseCall *call, size_t begin, size_t end);
 } DenseKernel;
 
 /* Whether this CPU (and its operating system) can run an instruction set. */

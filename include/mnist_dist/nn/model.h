@@ -73,6 +73,12 @@ ModelTensor model_tensor(const Model *model, size_t index);
 size_t model_layer_count(const Model *model);
 const char *model_layer_name(const Model *model, size_t index);
 
+/* The kernel that computes a layer: "winograd avx512"; NULL where there is no choice. */
+const char *model_layer_kernel(const Model *model, size_t index);
+
+/* The shape of a layer's convolution; false if the layer is of another kind. */
+bool model_convolution(ConvShape *shape, const Model *model, size_t index);
+
 /* Writes Keras's model_config JSON of a Sequential model (ASCII, no line ends). */
 Status model_keras_config(char **text, const Model *model);
 
@@ -99,7 +105,33 @@ typedef struct ModelPass {
 const float *model_forward(const Model *model, const float *params, Scratch *scratch,
                            const ModelPass *pass);
 
-/* Gradients of the parameters, written (not added) to dparams (parameter_count), from dlogits
- * (n, 10), after model_forward with the same arguments. n = 0 gives zeros. */
+/* A weight gradient that backward leaves as its two factors, much smaller than itself. */
+typedef struct ModelLate {
+    size_t layer;
+    size_t begin, end; /* of the gradient in the flat vector */
+    size_t capacity;   /* samples of a call, at most */
+    size_t factors;    /* floats that stand for the gradient */
+} ModelLate;
+
+/* The largest gradient for which this pays in calls of up to `capacity` samples; false if there is
+ * none. A matter of the model and the capacity only. */
+bool model_late_kernel(ModelLate *late, const Model *model, size_t capacity);
+
+/* Where backward is to write. */
+typedef struct ModelGradients {
+    float *dparams;        /* (parameter_count) */
+    const ModelLate *late; /* NULL: nothing is late */
+    float *factors;        /* (late->factors) */
+} ModelGradients;
+
+/* Gradients of the parameters, written (not added), from dlogits (n, 10), after model_forward with
+ * the same arguments. n = 0 gives zeros. A late gradient's range of dparams is left alone, and its
+ * factors are written instead. */
 void model_backward(const Model *model, const float *params, Scratch *scratch,
-                    const ModelPass *pass, const float *dlogits, float *dparams);
+                    const ModelPass *pass, const float *dlogits, const ModelGradients *gradients);
+
+/* out (end - begin): numbers begin .. end - 1 of the flat gradient, within the late range, of a
+ * call of n samples: the bits that backward would have written. Uses the scratch's workspace alone.
+ */
+void model_late_gradient(float *out, const Model *model, Scratch *scratch, const ModelLate *late,
+                         const float *factors, size_t n, size_t begin, size_t end);

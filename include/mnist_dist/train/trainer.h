@@ -3,8 +3,9 @@
  * A Trainer is one rank's replica with all memory that a step needs; nothing is allocated within a
  * step. The bits of params, slots, progress and history after a step do not hang on the number of
  * ranks or threads: work is done by shard, and everything that crosses shards goes through fixed
- * trees (gradsync.h, tally.h). Each rank keeps whole vectors, but of the optimizer's slots only its
- * own slice is up to date, until trainer_collect. */
+ * trees (gradsync.h, tally.h). Where ranks share memory there is one copy of params and slots;
+ * elsewhere each rank keeps whole vectors, but of the slots only its own slice is up to date, until
+ * trainer_collect. */
 #pragma once
 
 #include <stdint.h>
@@ -44,12 +45,10 @@ typedef struct Trainer {
     GradSync *sync;
     uint64_t steps_per_epoch;
 
-    float *params;                     /* (parameters) */
-    float *slots[OPTIMIZER_MAX_SLOTS]; /* (parameters) each */
-    float **gradients;                 /* per shard of this rank: (parameters) */
+    float *params;                     /* (parameters), read-only but for rank 0 before */
+    float *slots[OPTIMIZER_MAX_SLOTS]; /* trainer_spread, as are the slots: (parameters) each */
     Request request;                   /* what this rank was asked for when the step began */
-    ShardReport *reports;              /* (shards) */
-    size_t *report_ends;               /* (ranks) in bytes, for the gathering of reports */
+    double rate;                       /* of the step under way */
     Workspace *workspaces;             /* (threads) */
 
     Progress progress;
@@ -61,6 +60,7 @@ typedef struct Trainer {
  * pool, model and workload must outlive it. */
 Status trainer_new(Trainer **out, Comm *comm, Pool *pool, const Config *config, const Model *model,
                    const Workload *workload);
+/* **Collective.** */
 void trainer_destroy(Trainer *trainer);
 
 /* **Collective.** Makes room in the history for the steps that are left of the epoch under way. */
@@ -73,6 +73,9 @@ Status trainer_step(Trainer *trainer, Request *request);
 
 /* **Collective.** Makes rank 0's optimizer slots whole, for a checkpoint. */
 void trainer_collect(Trainer *trainer);
+
+/* **Collective.** Gives all ranks rank 0's params and slots: after a checkpoint was read. */
+void trainer_spread(Trainer *trainer);
 
 /* The sum of the phases' times over this rank's threads. */
 PhaseTimes trainer_times(const Trainer *trainer);

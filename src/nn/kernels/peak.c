@@ -8,8 +8,9 @@ enum { ROUNDS = 10000 };
 
 /* Keeps the compiler from seeing what is in the registers, so that it cannot do the sums itself. */
 INLINE void forget(Vector sums[TILE_ROWS][TILE_VECTORS]) {
-    UNROLL for (int r = 0; r < TILE_ROWS; r++)
-        UNROLL for (int v = 0; v < TILE_VECTORS; v++) __asm__ volatile("" : "+x"(sums[r][v]));
+    UNROLL
+    for (int r = 0; r < TILE_ROWS; r++) UNROLL
+    for (int v = 0; v < TILE_VECTORS; v++) __asm__ volatile("" : "+x"(sums[r][v]));
 }
 
 double KERNEL(peak)(double seconds) {
@@ -18,8 +19,9 @@ double KERNEL(peak)(double seconds) {
     double begin = clock_seconds(), now = begin, done = 0.0;
     for (; now - begin < seconds; now = clock_seconds(), done += ROUNDS)
         for (int round = 0; round < ROUNDS; round++) {
-            UNROLL for (int r = 0; r < TILE_ROWS; r++) UNROLL for (int v = 0; v < TILE_VECTORS; v++)
-                sums[r][v] = sums[r][v] * factor + term;
+            UNROLL
+            for (int r = 0; r < TILE_ROWS; r++) UNROLL
+            for (int v = 0; v < TILE_VECTORS; v++) sums[r][v] = sums[r][v] * factor + term;
             forget(sums);
         }
     return done * TILE_ROWS * TILE_COLUMNS * 2.0 / (now - begin) * 1e-9;

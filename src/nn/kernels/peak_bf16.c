@@ -12,10 +12,12 @@ static volatile float peak_operand = 0.5F, peak_sum;
 
 static void run_chains(__m512 sums[CHAINS], __m512bh pairs) {
     __m512 held[CHAINS];
-    UNROLL for (int c = 0; c < CHAINS; c++) held[c] = sums[c];
-    for (int i = 0; i < BATCH; i++)
-        UNROLL for (int c = 0; c < CHAINS; c++) held[c] = _mm512_dpbf16_ps(held[c], pairs, pairs);
-    UNROLL for (int c = 0; c < CHAINS; c++) sums[c] = held[c];
+    UNROLL
+    for (int c = 0; c < CHAINS; c++) held[c] = sums[c];
+    for (int i = 0; i < BATCH; i++) UNROLL
+    for (int c = 0; c < CHAINS; c++) held[c] = _mm512_dpbf16_ps(held[c], pairs, pairs);
+    UNROLL
+    for (int c = 0; c < CHAINS; c++) sums[c] = held[c];
 }
 
 double peak_avx512_bf16(double seconds) {

@@ -13,34 +13,42 @@ INLINE void tile_multiply(Vector sums[TILE_ROWS][TILE_VECTORS], int rows, int ve
                           size_t b_pitch, size_t depth) {
     for (size_t k = 0; k < depth; k++, a += a_step, b += b_pitch) {
         Vector columns[TILE_VECTORS];
-        UNROLL for (int v = 0; v < vectors; v++) columns[v] = vector_load(b + v * LANES);
-        UNROLL for (int r = 0; r < rows; r++) {
+        UNROLL
+        for (int v = 0; v < vectors; v++) columns[v] = vector_load(b + v * LANES);
+        UNROLL
+        for (int r = 0; r < rows; r++) {
             Vector factor = vector_all(a[(size_t)r * a_pitch]);
-            UNROLL for (int v = 0; v < vectors; v++) sums[r][v] += factor * columns[v];
+            UNROLL
+            for (int v = 0; v < vectors; v++) sums[r][v] += factor * columns[v];
         }
     }
 }
 
 INLINE void tile_zero(Vector sums[TILE_ROWS][TILE_VECTORS], int rows, int vectors) {
-    UNROLL for (int r = 0; r < rows; r++) UNROLL for (int v = 0; v < vectors; v++) sums[r][v] =
-        (Vector){0};
+    UNROLL
+    for (int r = 0; r < rows; r++) UNROLL
+    for (int v = 0; v < vectors; v++) sums[r][v] = (Vector){0};
 }
 
 INLINE void tile_load(Vector sums[TILE_ROWS][TILE_VECTORS], int rows, int vectors, const float *c,
                       size_t pitch) {
-    UNROLL for (int r = 0; r < rows; r++) UNROLL for (int v = 0; v < vectors; v++) sums[r][v] =
-        vector_load(c + (size_t)r * pitch + v * LANES);
+    UNROLL
+    for (int r = 0; r < rows; r++) UNROLL
+    for (int v = 0; v < vectors; v++) sums[r][v] = vector_load(c + (size_t)r * pitch + v * LANES);
 }
 
 INLINE void tile_store(float *c, size_t pitch, Vector sums[TILE_ROWS][TILE_VECTORS], int rows,
                        int vectors) {
-    UNROLL for (int r = 0; r < rows; r++) UNROLL for (int v = 0; v < vectors; v++)
-        vector_store(c + (size_t)r * pitch + v * LANES, sums[r][v]);
+    UNROLL
+    for (int r = 0; r < rows; r++) UNROLL
+    for (int v = 0; v < vectors; v++) vector_store(c + (size_t)r * pitch + v * LANES, sums[r][v]);
 }
 
 INLINE void tile_add(float *c, size_t pitch, Vector sums[TILE_ROWS][TILE_VECTORS], int rows,
                      int vectors) {
-    UNROLL for (int r = 0; r < rows; r++) UNROLL for (int v = 0; v < vectors; v++) {
+    UNROLL
+    for (int r = 0; r < rows; r++) UNROLL
+    for (int v = 0; v < vectors; v++) {
         float *to = c + (size_t)r * pitch + v * LANES;
         vector_store(to, vector_load(to) + sums[r][v]);
     }

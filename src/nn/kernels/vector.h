@@ -37,7 +37,8 @@ enum { LANES = 4, TILE_ROWS = 6, TILE_VECTORS = 2 };
 typedef float Vector __attribute__((vector_size(LANES * sizeof(float))));
 typedef int Mask __attribute__((vector_size(LANES * sizeof(int))));
 
-/* Sums stay in registers only if the loops over them are gone; clang takes GCC's word for nothing. */
+/* Sums stay in registers only if the loops over them are gone; clang takes GCC's word for nothing.
+ */
 #if defined(__clang__)
 #define UNROLL _Pragma("clang loop unroll(full)")
 #else

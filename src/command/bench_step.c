@@ -1,0 +1,137 @@
+/* `bench step`: whole training steps of the configuration, as trainer_step makes them, on made-up
+ * images: a step's time does not hang on what is in them. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "command/bench.h"
+#include "mnist_dist/base/digits.h"
+#include "mnist_dist/base/memory.h"
+#include "mnist_dist/nn/kernels.h"
+#include "mnist_dist/train/trainer.h"
+
+enum { ROWS = 4096 };
+
+static const double ROUND_SECONDS = 0.5, PEAK_SECONDS = 0.05;
+
+typedef struct StepBench {
+    uint8_t *rows; /* made-up images, then labels */
+    Workload workload;
+    Model *model;
+    Pool *pool;
+    Trainer *trainer;
+    int steps; /* of a round */
+    Measure peak, images, flops;
+} StepBench;
+
+static Status make_workload(StepBench *bench) {
+    const size_t pixels = (size_t)ROWS * DIGIT_PIXELS;
+    Status status = MEMORY_NEW(&bench->rows, pixels + ROWS);
+    if (status != STATUS_OK) return status;
+    uint8_t *labels = bench->rows + pixels;
+    for (size_t i = 0; i < pixels; i++) bench->rows[i] = (uint8_t)(i * i >> 8);
+    for (size_t i = 0; i < ROWS; i++) labels[i] = (uint8_t)(i % DIGIT_CLASSES);
+    bench->workload.dataset = (Dataset){
+        .info = {.train_rows = ROWS}, .train_images = bench->rows, .train_labels = labels};
+    return split_new(&bench->workload.split, labels, ROWS, 0, 0);
+}
+
+/* **Collective.** */
+static Status make_trainer(StepBench *bench, const BenchSetting *setting) {
+    const Config *config = setting->config;
+    Status status = model_new(&bench->model, &config->model);
+    if (status == STATUS_OK) status = make_workload(bench);
+    if (status == STATUS_OK) status = pool_new(&bench->pool, (size_t)config->training.threads);
+    TRY(comm_agree(setting->comm, status));
+    TRY(trainer_new(&bench->trainer, setting->comm, bench->pool, config, bench->model,
+                    &bench->workload));
+    TRY(trainer_begin_epoch(bench->trainer));
+cleanup:
+    return status;
+}
+
+/* **Collective.** So many steps, in images per second of all ranks together. The epoch begins anew
+ * where it would end. */
+static Status time_steps(double *rate, Trainer *trainer, int steps) {
+    Progress *progress = &trainer->progress;
+    int64_t seen = progress->running.count;
+    double since = clock_seconds();
+    for (int step = 0; step < steps; step++) {
+        Request request = REQUEST_NONE;
+        progress->epoch_step = progress->step % trainer->steps_per_epoch;
+        Status status = trainer_step(trainer, &request);
+        if (status != STATUS_OK) return status;
+    }
+    *rate = (double)(progress->running.count - seen) / (clock_seconds() - since);
+    return STATUS_OK;
+}
+
+/* **Collective.** Warms up by two steps, and has rank 0 say how many make a round. */
+static Status choose_steps(StepBench *bench, const BenchSetting *setting) {
+    double rate = 0.0;
+    Status status = time_steps(&rate, bench->trainer, 1);
+    if (status == STATUS_OK) status = time_steps(&rate, bench->trainer, 1);
+    double steps = ROUND_SECONDS * rate / (double)setting->config->training.batch_size;
+    bench->steps = steps < 2.0 ? 2 : steps > 1000.0 ? 1000 : (int)steps;
+    comm_broadcast(setting->comm, &bench->steps, sizeof bench->steps, 0);
+    return status;
+}
+
+/* **Collective.** */
+static Status run_rounds(StepBench *bench, const BenchSetting *setting) {
+    double flops = model_training_flops(bench->model);
+    Status status = STATUS_OK;
+    for (int round = 0; round < BENCH_ROUNDS; round++) {
+        if (comm_rank(setting->comm) == 0)
+            bench->peak.values[round] = kernels_peak(COMPUTE_FLOAT32, PEAK_SECONDS);
+        comm_barrier(setting->comm);
+        TRY(time_steps(&bench->images.values[round], bench->trainer, bench->steps));
+        bench->flops.values[round] = bench->images.values[round] * flops * 1e-9;
+    }
+cleanup:
+    return status;
+}
+
+/* The time of each phase of a step, as a share of them all. */
+static void print_phases(const BenchSetting *setting, const PhaseTimes *times) {
+    double all = 0.0;
+    char name[64];
+    for (int phase = 0; phase < PHASE_COUNT; phase++) all += times->seconds[phase];
+    for (Phase phase = PHASE_FILL; phase <= PHASE_OPTIMIZER; phase++) {
+        snprintf(name, sizeof name, "share of %s", phase_name(phase));
+        bench_figure(setting, name, "%", 100.0 * times->seconds[phase] / all);
+    }
+}
+
+/* The peak is one core's, so a share of it says something of one rank with one thread only. */
+static void print_step(const BenchSetting *setting, const StepBench *bench) {
+    bool alone = comm_size(setting->comm) == 1 && pool_threads(bench->pool) == 1;
+    PhaseTimes times = trainer_times(bench->trainer);
+    bench_heading(setting,
+                  "Training steps of %lld images, all ranks together; operations as plain "
+                  "convolutions have them",
+                  (long long)setting->config->training.batch_size);
+    measure_print(setting, &bench->images, NULL, NULL);
+    measure_print(setting, &bench->flops, alone ? &bench->peak : NULL, "the peak");
+    print_phases(setting, &times);
+}
+
+static void step_bench_destroy(StepBench *bench) {
+    trainer_destroy(bench->trainer);
+    pool_destroy(bench->pool);
+    workload_destroy(&bench->workload);
+    model_destroy(bench->model);
+    free(bench->rows);
+}
+
+Status bench_step(const BenchSetting *setting) {
+    StepBench bench = {.images = {.name = "training step", .units = "images/s"},
+                       .flops = {.name = "training step", .units = "GFLOP/s"}};
+    Status status = STATUS_OK;
+    TRY(make_trainer(&bench, setting));
+    TRY(choose_steps(&bench, setting));
+    TRY(run_rounds(&bench, setting));
+    print_step(setting, &bench);
+cleanup:
+    step_bench_destroy(&bench);
+    return status;
+}

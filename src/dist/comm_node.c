@@ -1,0 +1,162 @@
+/* The ranks of one node: who they are, the memory that they share, and their barrier.
+ *
+ * Shared memory is MPI's (a shared window), since any MPI knows how to have it between its ranks.
+ * Each rank zeroes its own part of it, so that on a machine of several sockets the pages of what a
+ * rank fills lie near that rank.
+ * Refused: a window made without asking for space first. Where space is lacking, Open MPI 4.1 fails
+ * on one rank of the node and leaves the others waiting, or a page fault ends the run later on. */
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+#include "dist/comm_limit.h"
+#include "dist/comm_parts.h"
+#include "mnist_dist/base/memory.h"
+#include "mnist_dist/base/shard.h"
+
+enum { PAGE = 4096 };
+
+int comm_node_rank(const Comm *comm) {
+    return comm->node_rank;
+}
+
+int comm_node_size(const Comm *comm) {
+    return comm->node_size;
+}
+
+/* Open MPI keeps shared windows in files here. */
+static const char *window_folder(void) {
+    const char *folder = getenv("OMPI_MCA_osc_sm_backing_directory");
+    return folder != NULL ? folder : "/dev/shm";
+}
+
+static Status check_space(const Comm *comm, size_t bytes) {
+    struct statvfs space;
+    const char *folder = window_folder();
+    if (comm->node_rank != 0 || statvfs(folder, &space) != 0) return STATUS_OK;
+    double there = (double)space.f_bavail * (double)space.f_frsize;
+    if ((double)bytes <= there) return STATUS_OK;
+    return status_fail(STATUS_FAILED,
+                       "%s has %.0f MB free, but the ranks of a node share %.0f MB there: enlarge "
+                       "it (mount -o remount,size=SIZE; docker run --shm-size=SIZE) or name "
+                       "another folder in OMPI_MCA_osc_sm_backing_directory",
+                       folder, there / 1e6, (double)bytes / 1e6);
+}
+
+static size_t part_begin(const Comm *comm, int rank, size_t bytes) {
+    size_t pages = shard_capacity(bytes, PAGE);
+    size_t begin = PAGE * shard_begin((size_t)rank, pages, (size_t)comm->node_size);
+    return begin < bytes ? begin : bytes;
+}
+
+static void zero_part(const Comm *comm, void *memory, size_t bytes) {
+    size_t begin = part_begin(comm, comm->node_rank, bytes);
+    memset((char *)memory + begin, 0, part_begin(comm, comm->node_rank + 1, bytes) - begin);
+}
+
+static void open_window(Comm *comm, Window *window, size_t bytes) {
+    MPI_Aint size = comm->node_rank == 0 ? (MPI_Aint)bytes : 0;
+    int unit = 1;
+    MPI_Win_allocate_shared(size, unit, MPI_INFO_NULL, comm->node, &window->memory, &window->win);
+    MPI_Win_shared_query(window->win, 0, &size, &unit, &window->memory);
+    MPI_Win_lock_all(MPI_MODE_NOCHECK, window->win);
+    zero_part(comm, window->memory, bytes);
+}
+
+/* A rank alone on its node needs no window, and so no space in /dev/shm. */
+static Status prepare_window(Window *window, const Comm *comm, size_t bytes) {
+    window->win = MPI_WIN_NULL;
+    if (comm->node_size > 1) return check_space(comm, bytes);
+    window->memory = memory_zeroed(bytes, 1);
+    return window->memory != NULL ? STATUS_OK : STATUS_FAILED;
+}
+
+static Status new_window(Window **out, const Comm *comm, size_t bytes) {
+    Status status = MEMORY_NEW(out, 1);
+    return status == STATUS_OK ? prepare_window(*out, comm, bytes) : status;
+}
+
+Status comm_shared(void **memory, Comm *comm, size_t bytes) {
+    Status status = STATUS_OK;
+    Window *window = NULL;
+
+    *memory = NULL;
+    TRY(comm_agree(comm, new_window(&window, comm, bytes)));
+    if (comm->node_size > 1) open_window(comm, window, bytes > 0 ? bytes : 1);
+    window->next = comm->windows;
+    comm->windows = window;
+    *memory = window->memory;
+    comm_barrier(comm);
+    return status;
+
+cleanup:
+    if (window != NULL) free(window->memory);
+    free(window);
+    return status;
+}
+
+static void close_window(Window *window) {
+    if (window->win == MPI_WIN_NULL) {
+        free(window->memory);
+    } else {
+        MPI_Win_unlock_all(window->win);
+        MPI_Win_free(&window->win);
+    }
+    free(window);
+}
+
+void comm_shared_free(Comm *comm, void *memory) {
+    Window **link = &comm->windows;
+    if (memory == NULL) return;
+    while (*link != NULL && (*link)->memory != memory) link = &(*link)->next;
+    Window *window = *link;
+    if (window == NULL) return;
+    *link = window->next;
+    close_window(window);
+}
+
+static void find_node(Comm *comm, int limit) {
+    MPI_Comm all;
+    int rank = 0;
+    MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, comm->rank, MPI_INFO_NULL, &all);
+    MPI_Comm_rank(all, &rank);
+    MPI_Comm_split(all, limit > 0 ? rank / limit : 0, rank, &comm->node);
+    MPI_Comm_free(&all);
+    MPI_Comm_rank(comm->node, &comm->node_rank);
+    MPI_Comm_size(comm->node, &comm->node_size);
+}
+
+Status comm_join_node(Comm *comm, int limit) {
+    void *memory = NULL;
+    find_node(comm, limit);
+    Status status = comm_shared(&memory, comm, sizeof(NodeBarrier));
+    comm->barrier = memory;
+    return status;
+}
+
+void comm_leave_node(Comm *comm) {
+    while (comm->windows != NULL) comm_shared_free(comm, comm->windows->memory);
+    comm->barrier = NULL;
+    if (comm->node != MPI_COMM_NULL) MPI_Comm_free(&comm->node);
+}
+
+Status comm_limit_node(Comm *comm, int ranks) {
+    comm_leave_node(comm);
+    return comm_join_node(comm, ranks);
+}
+
+bool comm_is_one_node(const Comm *comm) {
+    return comm->node_size == comm->size;
+}
+
+/* A message may wait for its sender to make progress, and a sender that sleeps makes none. */
+static void make_progress(void) {
+    int found = 0;
+    MPI_Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, MPI_COMM_WORLD, &found, MPI_STATUS_IGNORE);
+}
+
+void comm_node_barrier(Comm *comm) {
+    if (comm->node_size == 1) return;
+    node_barrier_wait(comm->barrier, (uint32_t)comm->node_size, make_progress);
+}
