@@ -20,7 +20,11 @@
 #include "mnist_dist/base/shard.h"
 #include "mnist_dist/base/tally.h"
 
-enum { SQUARE_LANES = 16, BLOCKS_PER_TASK = 4 };
+enum {
+    SQUARE_LANES = 16,
+    BLOCKS_PER_TASK = 4,
+    MADE_SHARDS = 64 /* at most, if blocks are to be made when summed: a block of each is held */
+};
 
 size_t gradsync_block_count(const GradSync *sync) {
     return shard_capacity(sync->shape.length, GRADSYNC_BLOCK);
@@ -68,8 +72,9 @@ static size_t vector_bytes(const GradSync *sync) {
 
 static size_t memory_bytes(const GradSync *sync, size_t gradients) {
     const GradSyncShape *shape = &sync->shape;
-    return (gradients + shape->vectors) * vector_bytes(sync) +
-           gradsync_block_count(sync) * sizeof(double) + shape->shards * shape->report_bytes;
+    return gradients * (vector_bytes(sync) + shape->late.bytes) +
+           shape->vectors * vector_bytes(sync) + gradsync_block_count(sync) * sizeof(double) +
+           shape->shards * shape->report_bytes;
 }
 
 /* Cuts up the memory, which holds the gradients of these shards. */
@@ -79,6 +84,8 @@ static void place(GradSync *sync, Range shards) {
         sync->gradients[i] = (float *)(void *)at;
     for (size_t i = 0; i < sync->shape.vectors; i++, at += vector_bytes(sync))
         sync->vectors[i] = (float *)(void *)at;
+    for (size_t i = shards.begin; i < shards.end; i++, at += sync->shape.late.bytes)
+        sync->left[i] = at;
     sync->squares = (double *)(void *)at;
     sync->reports = at + gradsync_block_count(sync) * sizeof(double);
 }
@@ -119,10 +126,24 @@ static Status plan(GradSync *sync) {
 static Status allocate(GradSync *sync) {
     Status status = STATUS_OK;
     TRY(MEMORY_NEW(&sync->gradients, sync->shape.shards));
+    TRY(MEMORY_NEW(&sync->left, sync->shape.shards));
     TRY(MEMORY_NEW(&sync->leaves, sync->shape.shards));
     TRY(MEMORY_NEW(&sync->vectors, sync->shape.vectors));
 cleanup:
     return status;
+}
+
+/* Late blocks are made by the rank whose slice they are in, if it sees what all shards left. The
+ * ends of the late range that fill no block, and all of it otherwise, are made by the shards' own
+ * rank. */
+static Status plan_made(GradSync *sync) {
+    Range late = sync->shape.late.range;
+    size_t shards = sync->shape.shards, others = pool_threads(sync->pool) * (shards - 1);
+    size_t begin = shard_capacity(late.begin, GRADSYNC_BLOCK) * GRADSYNC_BLOCK;
+    size_t end = late.end / GRADSYNC_BLOCK * GRADSYNC_BLOCK;
+    bool made = sync->shared && shards <= MADE_SHARDS && begin < end;
+    sync->made = made ? (Range){begin, end} : (Range){late.end, late.end};
+    return made ? MEMORY_NEW(&sync->blocks, others * GRADSYNC_BLOCK) : STATUS_OK;
 }
 
 static Status fill(GradSync *sync) {
@@ -131,6 +152,7 @@ static Status fill(GradSync *sync) {
     share_memory(sync);
     if (!sync->shared) status = own_memory(sync);
     if (status == STATUS_OK) status = plan(sync);
+    if (status == STATUS_OK) status = plan_made(sync);
     TRY(comm_agree(sync->comm, status));
 cleanup:
     return status;
@@ -166,7 +188,9 @@ void gradsync_destroy(GradSync *sync) {
         free(sync->memory);
     messages_destroy(sync->messages);
     tree_destroy(&sync->tree);
+    free(sync->blocks);
     free(sync->gradients);
+    free(sync->left);
     free(sync->leaves);
     free(sync->vectors);
     free(sync);
@@ -186,6 +210,10 @@ bool gradsync_is_shared(const GradSync *sync) {
 
 float *gradsync_gradient(const GradSync *sync, size_t i) {
     return sync->gradients[i];
+}
+
+void *gradsync_left(const GradSync *sync, size_t i) {
+    return sync->left[i];
 }
 
 void *gradsync_reports(const GradSync *sync) {
@@ -219,16 +247,15 @@ static double sum_of_squares(const float *values, size_t count) {
 
 /* One tree, to be run on a range of its leaves. */
 typedef struct TreeRun {
-    GradSync *sync;
     const Tree *tree;
     float *const *leaves;
     Range range;
 } TreeRun;
 
-static Range task_range(const TreeRun *run, size_t i) {
+static Range task_range(Range range, size_t i) {
     size_t each = BLOCKS_PER_TASK * GRADSYNC_BLOCK;
-    size_t begin = run->range.begin + i * each;
-    return (Range){begin, begin + each < run->range.end ? begin + each : run->range.end};
+    size_t begin = range.begin + i * each;
+    return (Range){begin, begin + each < range.end ? begin + each : range.end};
 }
 
 static size_t task_count(Range range) {
@@ -238,35 +265,75 @@ static size_t task_count(Range range) {
 static void run_task(void *context, size_t i, size_t thread) {
     const TreeRun *run = context;
     (void)thread;
-    tree_run(run->tree, run->leaves, task_range(run, i));
+    tree_run(run->tree, run->leaves, task_range(run->range, i));
 }
 
 void gradsync_run_tree(GradSync *sync, const Tree *tree, float *const leaves[], Range range) {
-    TreeRun run = {sync, tree, leaves, range};
+    TreeRun run = {tree, leaves, range};
     pool_run(sync->pool, task_count(range), run_task, &run);
 }
 
+static void make(GradSync *sync, float *out, size_t shard, Range range, size_t thread) {
+    const GradSyncLate *late = &sync->shape.late;
+    late->make(late->context, out, shard, sync->left[shard], range, thread);
+}
+
+/* The ends of the late range, of this rank's i-th shard: a task of the pool. */
+static void make_ends(void *context, size_t i, size_t thread) {
+    GradSync *sync = context;
+    Range late = sync->shape.late.range, made = sync->made;
+    size_t shard = sync->own.begin + i;
+    float *gradient = sync->gradients[shard];
+    if (late.begin < made.begin)
+        make(sync, gradient + late.begin, shard, (Range){late.begin, made.begin}, thread);
+    if (made.end < late.end)
+        make(sync, gradient + made.end, shard, (Range){made.end, late.end}, thread);
+}
+
+/* One block of the slice's tree whose leaves are made here; the first one's, and the sum, have
+ * their place in the first shard's gradient. */
+static void sum_made_block(GradSync *sync, Range block, size_t thread) {
+    float *leaves[MADE_SHARDS] = {sync->leaves[0] + (block.begin - sync->slice.begin)};
+    float *blocks = sync->blocks + thread * (sync->shape.shards - 1) * GRADSYNC_BLOCK;
+    for (size_t i = 0; i < sync->shape.shards; i++) {
+        if (i > 0) leaves[i] = blocks + (i - 1) * GRADSYNC_BLOCK;
+        make(sync, leaves[i], i, block, thread);
+    }
+    tree_run(&sync->tree, leaves, (Range){0, block.end - block.begin});
+}
+
 /* A block's squares are taken while its sum is still in the cache. */
+static void finish_block(GradSync *sync, Range block, size_t thread) {
+    size_t at = block.begin - sync->slice.begin, count = block.end - block.begin;
+    if (block.begin >= sync->made.begin && block.end <= sync->made.end)
+        sum_made_block(sync, block, thread);
+    else
+        tree_run(&sync->tree, sync->leaves, (Range){at, at + count});
+    sync->squares[block.begin / GRADSYNC_BLOCK] = sum_of_squares(sync->leaves[0] + at, count);
+}
+
 static void finish_task(void *context, size_t i, size_t thread) {
-    const TreeRun *run = context;
-    Range range = task_range(run, i);
-    double *squares = run->sync->squares + run->sync->slice.begin / GRADSYNC_BLOCK;
-    (void)thread;
+    GradSync *sync = context;
+    Range range = task_range(sync->slice, i);
     for (size_t at = range.begin; at < range.end; at += GRADSYNC_BLOCK) {
         size_t end = at + GRADSYNC_BLOCK < range.end ? at + GRADSYNC_BLOCK : range.end;
-        tree_run(run->tree, run->leaves, (Range){at, end});
-        squares[at / GRADSYNC_BLOCK] = sum_of_squares(run->leaves[0] + at, end - at);
+        finish_block(sync, (Range){at, end}, thread);
     }
 }
 
 /* The sum of this rank's slice and its squares. */
 static void finish(GradSync *sync) {
-    Range range = {0, sync->slice.end - sync->slice.begin};
-    TreeRun run = {sync, &sync->tree, sync->leaves, range};
-    pool_run(sync->pool, task_count(range), finish_task, &run);
+    pool_run(sync->pool, task_count(sync->slice), finish_task, sync);
+}
+
+static void make_own_ends(GradSync *sync) {
+    Range late = sync->shape.late.range;
+    bool ends = late.begin < sync->made.begin || sync->made.end < late.end;
+    if (ends) pool_run(sync->pool, sync->own.end - sync->own.begin, make_ends, sync);
 }
 
 double gradsync_reduce(GradSync *sync) {
+    make_own_ends(sync);
     if (sync->shared) {
         comm_node_barrier(sync->comm);
         finish(sync);

@@ -18,11 +18,14 @@ struct GradSync {
     char *memory;      /* all that follows; of comm_shared if `shared` */
     bool shared;       /* else `memory` is this rank's, with the gradients of its own shards only */
     float **gradients; /* (shards); NULL for those that are not here */
+    char **left;       /* (shards, late.bytes); likewise */
     float **vectors;   /* (vectors) */
     double *squares;   /* (blocks): sums of squares of the finished sum */
     char *reports;     /* (shards, report_bytes) */
     Tree tree;         /* of the slice: what is added there, once ... */
     float **leaves;    /* ... (shards) its leaves are here, from number slice.begin on */
+    Range made;        /* the late floats that are made when summed: whole blocks */
+    float *blocks;     /* (threads, shards - 1, GRADSYNC_BLOCK) for that */
     Messages *messages; /* NULL if `shared` */
 };
 

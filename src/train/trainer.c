@@ -39,13 +39,32 @@ static size_t own_shards(const Trainer *trainer) {
 /* The sync's vectors: params, then the optimizer's slots. */
 enum { PARAMS, SLOTS };
 
+/* Samples of a shard at most. */
+static size_t capacity_of(const Trainer *trainer) {
+    const TrainingOptions *training = &trainer->config->training;
+    size_t batch = (size_t)training->batch_size, rows = trainer->source.sampler.count;
+    return shard_capacity(batch < rows ? batch : rows, (size_t)training->shards);
+}
+
+static void make_late(void *context, float *out, size_t shard, const void *left, Range range,
+                      size_t thread);
+
+static GradSyncLate plan_late(Trainer *trainer) {
+    trainer->has_late = model_late_kernel(&trainer->late, trainer->model, capacity_of(trainer));
+    if (!trainer->has_late) return (GradSyncLate){{0, 0}, 0, NULL, NULL};
+    size_t lines = shard_capacity(trainer->late.factors * sizeof(float), MEMORY_ALIGNMENT);
+    return (GradSyncLate){
+        {trainer->late.begin, trainer->late.end}, lines * MEMORY_ALIGNMENT, make_late, trainer};
+}
+
 /* **Collective.** */
 static Status make_sync(Trainer *trainer) {
     int slots = optimizer_slot_count(&trainer->config->optimizer);
     GradSyncShape shape = {.length = model_parameter_count(trainer->model),
                            .shards = (size_t)trainer->config->training.shards,
                            .vectors = SLOTS + (size_t)slots,
-                           .report_bytes = sizeof(ShardReport)};
+                           .report_bytes = sizeof(ShardReport),
+                           .late = plan_late(trainer)};
     Status status = gradsync_new(&trainer->sync, trainer->comm, trainer->pool, &shape);
     if (status != STATUS_OK) return status;
     trainer->params = gradsync_vector(trainer->sync, PARAMS);
@@ -55,9 +74,7 @@ static Status make_sync(Trainer *trainer) {
 }
 
 static Status allocate(Trainer *trainer) {
-    const TrainingOptions *training = &trainer->config->training;
-    size_t batch = (size_t)training->batch_size, rows = trainer->source.sampler.count;
-    size_t capacity = shard_capacity(batch < rows ? batch : rows, (size_t)training->shards);
+    size_t capacity = capacity_of(trainer);
     Status status = STATUS_OK;
     TRY(MEMORY_NEW(&trainer->workspaces, pool_threads(trainer->pool)));
     for (size_t i = 0; i < pool_threads(trainer->pool); i++)
@@ -131,6 +148,29 @@ static size_t fill_shard(Batch *batch, const Trainer *trainer, size_t shard) {
     return n;
 }
 
+/* What the sync calls back, in the pool's threads, for numbers of a shard's late gradient. */
+static void make_late(void *context, float *out, size_t shard, const void *left, Range range,
+                      size_t thread) {
+    Trainer *trainer = context;
+    Workspace *space = &trainer->workspaces[thread];
+    Range positions = batch_positions(trainer);
+    size_t shards = (size_t)trainer->config->training.shards;
+    double since = clock_seconds();
+    model_late_gradient(out, trainer->model, space->scratch, &trainer->late, left,
+                        shard_size(shard, positions.end - positions.begin, shards), range.begin,
+                        range.end);
+    space->late_seconds += clock_seconds() - since;
+}
+
+/* Takes the time of late gradients from the sync's, in which they were made, to backward's. */
+static void note_late(Trainer *trainer) {
+    trainer->times.seconds[PHASE_SYNC] -= trainer->workspaces[0].late_seconds;
+    for (size_t i = 0; i < pool_threads(trainer->pool); i++) {
+        trainer->times.seconds[PHASE_BACKWARD] += trainer->workspaces[i].late_seconds;
+        trainer->workspaces[i].late_seconds = 0.0;
+    }
+}
+
 static ModelPass training_pass(const Trainer *trainer, const Batch *batch) {
     return (ModelPass){.training = true,
                        .seed = (uint64_t)trainer->config->training.seed,
@@ -160,8 +200,11 @@ static void compute_shard(void *context, size_t i, size_t thread) {
 
     loss_cross_entropy_gradient(space->dlogits, logits, batch->targets, batch->count,
                                 1.0f / (float)n);
+    ModelGradients gradients = {gradsync_gradient(trainer->sync, shard),
+                                trainer->has_late ? &trainer->late : NULL,
+                                gradsync_left(trainer->sync, shard)};
     model_backward(trainer->model, trainer->params, space->scratch, &pass, space->dlogits,
-                   &(ModelGradients){.dparams = gradsync_gradient(trainer->sync, shard)});
+                   &gradients);
     lap(&space->times, PHASE_BACKWARD, &since);
 }
 
@@ -233,6 +276,7 @@ Status trainer_step(Trainer *trainer, Request *request) {
     double norm = gradsync_reduce(trainer->sync);
     Tally tally = sum_reports(trainer, request);
     lap(&trainer->times, PHASE_SYNC, &since);
+    note_late(trainer);
     if (!isfinite(tally.loss) || !isfinite(norm))
         return status_fail(STATUS_DIVERGED,
                            "step %llu: the loss (%g) or the gradient's norm (%g) is not finite; "

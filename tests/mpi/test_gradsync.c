@@ -46,7 +46,8 @@ static void fill_gradient(float *gradient, size_t length, size_t shard) {
 
 static GradSync *new_sync(size_t length, size_t shards) {
     GradSync *sync = NULL;
-    GradSyncShape shape = {length, shards, 2, REPORT * sizeof(double)};
+    GradSyncShape shape = {
+        .length = length, .shards = shards, .vectors = 2, .report_bytes = REPORT * sizeof(double)};
     assert_on_all_ranks(gradsync_new(&sync, comm, pool, &shape) == STATUS_OK);
     return sync;
 }
@@ -134,6 +135,55 @@ static void check_reduce(size_t length, size_t shards) {
     }
     free_gradients(all, shards);
     gradsync_destroy(sync);
+}
+
+/* What a shard leaves in the tests is its number. */
+static void make_late(void *context, float *out, size_t shard, const void *left, Range range,
+                      size_t thread) {
+    float *const *all = context;
+    uint64_t number = *(const uint64_t *)left;
+    assert_true(thread < THREADS && number == shard);
+    memcpy(out, all[number] + range.begin, (range.end - range.begin) * sizeof(float));
+}
+
+static GradSync *new_late_sync(size_t length, size_t shards, Range late, float **all) {
+    GradSync *sync = NULL;
+    GradSyncShape shape = {
+        .length = length, .shards = shards, .vectors = 2, .late = {late, 64, make_late, all}};
+    assert_on_all_ranks(gradsync_new(&sync, comm, pool, &shape) == STATUS_OK);
+    return sync;
+}
+
+/* Fills a shard's gradient but for the late range, where there are NaNs that nobody may read. */
+static void fill_around(GradSync *sync, size_t shard, const float *gradient, size_t length,
+                        Range late) {
+    float *to = gradsync_gradient(sync, shard);
+    memcpy(to, gradient, length * sizeof *to);
+    for (size_t i = late.begin; i < late.end; i++) to[i] = NAN;
+    *(uint64_t *)gradsync_left(sync, shard) = shard;
+}
+
+static void check_late(size_t length, size_t shards, Range late) {
+    float **all = make_gradients(length, shards);
+    GradSync *sync = new_late_sync(length, shards, late, all);
+    Range own = gradsync_shards(sync), slice = gradsync_slice(sync);
+    for (size_t round = 0; round < 2; round++) {
+        for (size_t s = own.begin; s < own.end; s++) fill_around(sync, s, all[s], length, late);
+        gradsync_reduce(sync);
+        assert_on_all_ranks(is_tree_sum(gradsync_sum(sync), all, shards, slice));
+        assert_on_all_ranks(is_tree_sum(gather_sum(sync), all, shards, (Range){0, length}));
+    }
+    free_gradients(all, shards);
+    gradsync_destroy(sync);
+}
+
+static void what_is_late_is_summed_like_the_rest(void **state) {
+    (void)state;
+    const Range lates[] = {{0, 5 * B},     {17, 4 * B + 3},         {B, 2 * B},
+                           {B + 1, B + 9}, {2 * B - 1, 6 * B + 20}, {3 * B, 6 * B + 20}};
+    for (size_t i = 0; i < sizeof lates / sizeof *lates; i++)
+        for (size_t shards = 1; shards <= 128; shards *= 2)
+            if (can_run(shards)) check_late(6 * B + 20, shards, lates[i]);
 }
 
 static void sum_has_the_bits_of_the_serial_tree(void **state) {
@@ -411,6 +461,7 @@ static int stop_pool(void **state) {
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(gradients_depend_on_the_order_of_additions),
     cmocka_unit_test(sum_has_the_bits_of_the_serial_tree),
+    cmocka_unit_test(what_is_late_is_summed_like_the_rest),
     cmocka_unit_test(special_values_add_as_ieee_says),
     cmocka_unit_test(slices_are_cut_at_blocks_and_leave_nothing_out),
     cmocka_unit_test(no_rank_runs_ahead),

@@ -27,11 +27,30 @@ enum { GRADSYNC_BLOCK = 4096 };
 
 typedef struct GradSync GradSync;
 
+/* A run of the flat vector, or of shards. */
+typedef struct Range {
+    size_t begin, end;
+} Range;
+
+/* A part of the gradient that shards do not write out: each leaves something smaller (`bytes`, a
+ * multiple of 64) from which whoever sums makes the numbers that he needs, a block at a time, in
+ * cache. */
+typedef struct GradSyncLate {
+    Range range; /* of the flat vector; empty if there is none */
+    size_t bytes;
+    /* Numbers `range`, within the above, of a shard's gradient, into out (range.end - range.begin),
+     * from what the shard left; called by many threads of the pool. */
+    void (*make)(void *context, float *out, size_t shard, const void *left, Range range,
+                 size_t thread);
+    void *context;
+} GradSyncLate;
+
 typedef struct GradSyncShape {
     size_t length;       /* floats of each vector */
     size_t shards;       /* a power of two, no fewer than ranks */
     size_t vectors;      /* beside the gradients: parameters, the optimizer's state */
     size_t report_bytes; /* what each shard tells all ranks; a multiple of 8 */
+    GradSyncLate late;
 } GradSyncShape;
 
 /* **Collective.** All memory is zeroed. The pool's threads share the work; comm and pool must
@@ -40,11 +59,6 @@ typedef struct GradSyncShape {
 Status gradsync_new(GradSync **out, Comm *comm, Pool *pool, const GradSyncShape *shape);
 /* **Collective.** */
 void gradsync_destroy(GradSync *sync);
-
-/* A run of the flat vector, or of shards. */
-typedef struct Range {
-    size_t begin, end;
-} Range;
 
 Range gradsync_shards(const GradSync *sync); /* the shards that this rank computes */
 Range gradsync_slice(const GradSync *sync);  /* the floats that this rank finishes; may be empty */
@@ -55,6 +69,9 @@ bool gradsync_is_shared(const GradSync *sync);
 /* The flat gradient of shard i, one of this rank's: (length), for the caller to fill. */
 float *gradsync_gradient(const GradSync *sync, size_t i);
 
+/* Where shard i, one of this rank's, leaves what its late gradient is made of: (late.bytes). */
+void *gradsync_left(const GradSync *sync, size_t i);
+
 /* Reports of all shards: (shards, report_bytes). The caller fills those of its own; the others'
  * are there after gradsync_reduce, until the next step. */
 void *gradsync_reports(const GradSync *sync);
@@ -63,9 +80,10 @@ void *gradsync_reports(const GradSync *sync);
  * gradsync_gather, rank 0 all of it before gradsync_spread. */
 float *gradsync_vector(const GradSync *sync, size_t i);
 
-/* **Collective.** Once each rank's gradients and reports are filled: sums up, and returns the
- * Euclidean norm of the whole sum, the same double on all ranks. It is made of sums of squares per
- * block of GRADSYNC_BLOCK floats, in double, added by tree_sum. The gradients are overwritten. */
+/* **Collective.** Once each rank's gradients, reports and what is late are filled: sums up, and
+ * returns the Euclidean norm of the whole sum, the same double on all ranks. It is made of sums of
+ * squares per block of GRADSYNC_BLOCK floats, in double, added by tree_sum. The gradients are
+ * overwritten. */
 double gradsync_reduce(GradSync *sync);
 
 /* What gradsync_reduce found for this rank's slice: (slice.end - slice.begin), until

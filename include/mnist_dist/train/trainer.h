@@ -28,6 +28,7 @@ typedef struct Workspace {
     float *dlogits; /* (shard capacity, 10) */
     Scratch *scratch;
     PhaseTimes times;
+    double late_seconds; /* in the step under way */
 } Workspace;
 
 /* What each shard tells all ranks after a step. */
@@ -43,6 +44,8 @@ typedef struct Trainer {
     const Model *model;
     BatchSource source;
     GradSync *sync;
+    bool has_late;  /* whether the model has a weight gradient that is made when summed ... */
+    ModelLate late; /* ... and which */
     uint64_t steps_per_epoch;
 
     float *params;                     /* (parameters), read-only but for rank 0 before */
