@@ -15,7 +15,8 @@
 static const double LEAST_PROBABILITY = 1e-7; /* keras.backend.epsilon() */
 
 /* **Collective.** Rank 0 reads the file; the others are sent what it holds. */
-static Status member_read(Member *member, Comm *comm, const char *path) {
+static Status member_read(Member *member, Comm *comm, const Arguments *arguments,
+                          const char *path) {
     Checkpoint checkpoint = {0};
     Status status = STATUS_OK;
     member->path = path;
@@ -27,7 +28,8 @@ static Status member_read(Member *member, Comm *comm, const char *path) {
     }
     comm_broadcast(comm, &member->config, sizeof member->config, 0);
     comm_broadcast(comm, member->data_fingerprint, DIGEST_TEXT, 0);
-    status = model_new(&member->model, &member->config.model);
+    status = arguments_override(&member->config, arguments);
+    if (status == STATUS_OK) status = model_new(&member->model, &member->config.model);
     if (status == STATUS_OK)
         status = MEMORY_NEW(&member->params, model_parameter_count(member->model));
     TRY(comm_agree(comm, status));
@@ -45,9 +47,8 @@ Status judge_open(Judge *judge, Comm *comm, const Arguments *arguments) {
     Status status = STATUS_OK;
     TRY(comm_agree(comm, MEMORY_NEW(&judge->members, judge->member_count)));
     for (size_t i = 0; i < judge->member_count; i++)
-        TRY(member_read(&judge->members[i], comm, arguments->files[i]));
+        TRY(member_read(&judge->members[i], comm, arguments, arguments->files[i]));
     *config = judge->members[0].config;
-    TRY(comm_agree(comm, arguments_override(config, arguments)));
     TRY(comm_agree(comm, pool_new(&judge->pool, (size_t)config->training.threads)));
     TRY(workload_load(&judge->workload, comm, &config->data, config_held_out_fold(config)));
 cleanup:

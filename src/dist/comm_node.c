@@ -5,6 +5,7 @@
  * rank fills lie near that rank.
  * Refused: a window made without asking for space first. Where space is lacking, Open MPI 4.1 fails
  * on one rank of the node and leaves the others waiting, or a page fault ends the run later on. */
+#include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +35,12 @@ static const char *window_folder(void) {
 static Status check_space(const Comm *comm, size_t bytes) {
     struct statvfs space;
     const char *folder = window_folder();
-    if (comm->node_rank != 0 || statvfs(folder, &space) != 0) return STATUS_OK;
+    if (comm->node_rank != 0) return STATUS_OK;
+    if (statvfs(folder, &space) != 0)
+        return status_fail(STATUS_FAILED,
+                           "%s: %s; the ranks of a node share memory in this folder: make it, or "
+                           "name another one in OMPI_MCA_osc_sm_backing_directory",
+                           folder, strerror(errno));
     double there = (double)space.f_bavail * (double)space.f_frsize;
     if ((double)bytes <= there) return STATUS_OK;
     return status_fail(STATUS_FAILED,
@@ -55,12 +61,23 @@ static void zero_part(const Comm *comm, void *memory, size_t bytes) {
     memset((char *)memory + begin, 0, part_begin(comm, comm->node_rank + 1, bytes) - begin);
 }
 
+/* Open MPI 4.1 puts 8 bytes of its own in front of a window, which lies at a page's begin: every
+ * rank goes on by as much as rank 0 of the node must. */
+static void *align_window(const Comm *comm, void *begin) {
+    size_t over = (uintptr_t)begin % MEMORY_ALIGNMENT;
+    uint64_t skip = over == 0 ? 0 : MEMORY_ALIGNMENT - over;
+    MPI_Bcast(&skip, 1, MPI_UINT64_T, 0, comm->node);
+    return (char *)begin + skip;
+}
+
 static void open_window(Comm *comm, Window *window, size_t bytes) {
-    MPI_Aint size = comm->node_rank == 0 ? (MPI_Aint)bytes : 0;
+    MPI_Aint size = comm->node_rank == 0 ? (MPI_Aint)(bytes + MEMORY_ALIGNMENT) : 0;
     int unit = 1;
-    MPI_Win_allocate_shared(size, unit, MPI_INFO_NULL, comm->node, &window->memory, &window->win);
-    MPI_Win_shared_query(window->win, 0, &size, &unit, &window->memory);
+    void *begin = NULL;
+    MPI_Win_allocate_shared(size, unit, MPI_INFO_NULL, comm->node, &begin, &window->win);
+    MPI_Win_shared_query(window->win, 0, &size, &unit, &begin);
     MPI_Win_lock_all(MPI_MODE_NOCHECK, window->win);
+    window->memory = align_window(comm, begin);
     zero_part(comm, window->memory, bytes);
 }
 

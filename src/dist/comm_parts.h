@@ -17,7 +17,7 @@ struct Comm {
     int rank, size;
     MPI_Comm node;
     int node_rank, node_size;
-    NodeBarrier *barrier; /* NULL if the rank is alone on its node */
+    NodeBarrier *barrier;
     size_t message_limit;
     MPI_Request *requests;
     size_t request_count, request_capacity;

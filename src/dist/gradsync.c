@@ -1,13 +1,14 @@
 /* The reproducible sum; see gradsync.h.
  *
  * A step has three meetings of the ranks, at each of which all wait for all:
- *   gradients and reports are there   then each rank reads the others' gradients, and writes the
- * sum of its slice over the first leaf's, which nobody else reads the sum and its squares are there
- * then each rank takes the norm, reads the reports, and writes its slice of the parameters, which
- * nobody else reads now the parameters are there          then each rank reads them and writes
- * gradients and reports On one node a meeting is comm_node_barrier; over messages it is the arrival
- * of all that is sent.
  *
+ * 1. Gradients and reports are there. Then each rank reads the others' gradients, and writes the
+ * sum of its slice over the first leaf's, which nobody else reads.
+ * 2. The sum and its squares are there. Then each rank takes the norm, reads the reports, and
+ * writes its slice of the parameters, which nobody else reads now.
+ * 3. The parameters are there. Then each rank reads them, and writes gradients and reports.
+ *
+ * On one node a meeting is comm_node_barrier; over messages it is the arrival of all that is sent.
  * The second could be done without if the optimizer stepped before the norm is known; but a step
  * whose gradient is not finite must leave everything as it was. */
 #include <math.h>

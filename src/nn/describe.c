@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mnist_dist/nn/blas.h"
+#include "nn/families.h"
 #include "nn/plan.h"
 
 size_t model_parameter_count(const Model *model) {
@@ -32,6 +34,38 @@ const char *model_layer_kernel(const Model *model, size_t index) {
     const Layer *layer = &model->layers[index];
     if (layer->conv != NULL) return layer->conv->name;
     return layer->dense != NULL ? layer->dense->name : NULL;
+}
+
+static bool uses_blas(const Layer *layer) {
+    return layer->conv == &conv_im2col || layer->dense == &dense_blas;
+}
+
+static bool is_first_with_kernel(const Model *model, size_t index) {
+    const char *kernel = model_layer_kernel(model, index);
+    for (size_t i = 0; i < index; i++) {
+        const char *earlier = model_layer_kernel(model, i);
+        if (earlier != NULL && strcmp(earlier, kernel) == 0) return false;
+    }
+    return true;
+}
+
+static void append_name(char text[128], const char *name) {
+    size_t used = strlen(text);
+    snprintf(text + used, 128 - used, "%s%s", used > 0 ? ", " : "", name);
+}
+
+void model_describe_kernels(char text[128], const Model *model) {
+    bool blas = false;
+    char name[96];
+    text[0] = '\0';
+    for (size_t i = 0; i < model->layer_count; i++) {
+        const char *kernel = model_layer_kernel(model, i);
+        if (kernel != NULL && is_first_with_kernel(model, i)) append_name(text, kernel);
+        blas = blas || uses_blas(&model->layers[i]);
+    }
+    if (!blas) return;
+    blas_describe(name);
+    append_name(text, name);
 }
 
 bool model_convolution(ConvShape *shape, const Model *model, size_t index) {

@@ -96,9 +96,13 @@ enum {
 };
 
 Status kernels_check(const KernelOptions *options) {
-    if (options->compute == COMPUTE_BFLOAT16 && options->convolution == CONVOLUTION_IM2COL)
-        return status_fail(STATUS_USAGE, "model.convolution=im2col multiplies in float32 only; use "
-                                         "model.convolution=auto with model.compute=bfloat16");
+    bool float32_only =
+        options->convolution == CONVOLUTION_IM2COL || options->convolution == CONVOLUTION_WINOGRAD;
+    if (options->compute == COMPUTE_BFLOAT16 && float32_only)
+        return status_fail(STATUS_USAGE,
+                           "model.convolution=%s multiplies in float32 only; use "
+                           "model.convolution=auto with model.compute=bfloat16",
+                           CONVOLUTION_NAMES[options->convolution]);
     if (kernels_have((InstructionSet)options->instructions)) return STATUS_OK;
     return status_fail(STATUS_USAGE,
                        "model.kernels=%s: this CPU, or its operating system, does not have it; use "
@@ -161,7 +165,8 @@ double kernels_peak(Compute compute, double seconds) {
 }
 
 static InstructionSet richest(const KernelOptions *options) {
-    InstructionSet set = INSTRUCTIONS_AMX;
+    bool bfloat16 = options->compute == COMPUTE_BFLOAT16;
+    InstructionSet set = bfloat16 ? INSTRUCTIONS_AMX : INSTRUCTIONS_AVX512;
     while (set > INSTRUCTIONS_PORTABLE && !allowed(options, set)) set--;
     return set;
 }

@@ -144,6 +144,7 @@ static Status plan_layers(Model *model, const ModelOptions *options) {
         bool last = i + 1 == model->layer_count;
         Status status = plan_layer(layer, model->layers, list, length, last);
         if (status != STATUS_OK) return status;
+        layer->kernels = NULL;
         model->parameter_count += layer->parameter_count;
         model->tensor_count += layer->tensor_count;
         list += length + 1;

@@ -138,10 +138,18 @@ cleanup:
     return status;
 }
 
+/* The checkpoint's model, for its shapes: whether this machine has the kernels that the run was
+ * told to use is the business of who computes. */
+static Status read_model(Checkpoint *checkpoint, const char *path) {
+    ModelOptions options = checkpoint->config.model;
+    options.kernels = INSTRUCTIONS_AUTO;
+    return blame_file(model_new(&checkpoint->model, &options), path, "its model");
+}
+
 static Status read_content(Checkpoint *checkpoint, H5File *file, const char *path) {
     Status status;
     TRY(read_config(&checkpoint->config, file, path));
-    TRY(blame_file(model_new(&checkpoint->model, &checkpoint->config.model), path, "its model"));
+    TRY(read_model(checkpoint, path));
     checkpoint->parameter_count = model_parameter_count(checkpoint->model);
     TRY(read_params(checkpoint, file, path));
     TRY(read_slots(checkpoint, file, path));

@@ -23,8 +23,8 @@
     { KEY(field, KEY_REAL, CHANGES_ANSWER, standard, help), lowest, highest, NULL, NULL }
 #define BOOL(field, effect, standard, help)                                                        \
     { KEY(field, KEY_BOOL, effect, standard, help), 0, 0, NULL, NULL }
-#define CHOICE(field, standard, choices, help)                                                     \
-    { KEY(field, KEY_CHOICE, CHANGES_ANSWER, standard, help), 0, 0, NULL, choices }
+#define CHOICE(field, effect, standard, choices, help)                                             \
+    { KEY(field, KEY_CHOICE, effect, standard, help), 0, 0, NULL, choices }
 #define TEXT(field, type, effect, standard, help)                                                  \
     { KEY(field, type, effect, standard, help), 0, 0, NULL, NULL }
 
@@ -35,9 +35,13 @@ const ConfigKey CONFIG_KEYS[] = {
     WHOLE_OR("auto", data.fold, CHANGES_ANSWER, "auto", 0, 999, "held-out part; auto: by seed"),
 
     TEXT(model.layers, KEY_LAYERS, CHANGES_ANSWER, BASELINE_LAYERS, "from first to last"),
-    CHOICE(model.compute, "float32", COMPUTE_NAMES, "numbers that are multiplied"),
-    CHOICE(model.convolution, "auto", CONVOLUTION_NAMES, "how; auto: the fastest"),
-    CHOICE(model.kernels, "auto", INSTRUCTION_NAMES, "at most; auto: the CPU's best"),
+    CHOICE(model.compute, CHANGES_ANSWER, "float32", COMPUTE_NAMES,
+           "format of factors of products"),
+    CHOICE(model.convolution, CHANGES_ANSWER, "auto", CONVOLUTION_NAMES,
+           "auto: the fastest that fits"),
+    /* Of a run's kernels a checkpoint keeps the names, and a resume under others is warned of. */
+    CHOICE(model.kernels, CHANGES_NOTHING, "auto", INSTRUCTION_NAMES,
+           "richest instructions to use"),
 
     REAL(augmentation.rotation, "10", 0, 180, "largest angle, degrees"),
     REAL(augmentation.zoom, "0.1", 0, 0.9, "largest relative change of scale"),
@@ -52,7 +56,7 @@ const ConfigKey CONFIG_KEYS[] = {
     WHOLE(training.early_stopping, CHANGES_NOTHING, "0", 0, 1e6,
           "stop after so many epochs without a better one; 0: never"),
 
-    CHOICE(optimizer.kind, "adam", OPTIMIZER_NAMES, "the update rule"),
+    CHOICE(optimizer.kind, CHANGES_ANSWER, "adam", OPTIMIZER_NAMES, "the update rule"),
     REAL(optimizer.learning_rate, "0.001", 1e-12, 1000, "where the schedule starts"),
     REAL(optimizer.momentum, "0", 0, 0.999999, "sgd, rmsprop"),
     BOOL(optimizer.nesterov, CHANGES_ANSWER, "false", "sgd: look ahead"),
@@ -62,7 +66,7 @@ const ConfigKey CONFIG_KEYS[] = {
     REAL(optimizer.epsilon, "1e-07", 1e-30, 1, "keeps divisors off zero"),
     REAL(optimizer.weight_decay, "0.004", 0, 1, "adamw"),
 
-    CHOICE(schedule.kind, "plateau", SCHEDULE_NAMES, "how the learning rate moves"),
+    CHOICE(schedule.kind, CHANGES_ANSWER, "plateau", SCHEDULE_NAMES, "how the learning rate moves"),
     REAL(schedule.factor, "0.5", 1e-06, 0.999999, "plateau, step: a fall multiplies the rate"),
     WHOLE(schedule.patience, CHANGES_ANSWER, "3", 1, 1e6, "plateau: stale epochs before a fall"),
     REAL(schedule.min_delta, "0.0001", 0, 1, "plateau: what counts as better accuracy"),

@@ -17,7 +17,7 @@ typedef enum KeyType {
 
 /* Whether a run may be resumed with another value. */
 typedef enum KeyEffect {
-    CHANGES_NOTHING,     /* the bits of every step stay as they are */
+    CHANGES_NOTHING,     /* the bits of every step stay as they are, or the machine decides them */
     CHANGES_ANSWER,      /* so it must not differ */
     CHANGES_WITH_LENGTH, /* changes the answer under schedules that span the whole run */
 } KeyEffect;

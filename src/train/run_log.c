@@ -26,15 +26,13 @@ static void log_kernels(const Model *model) {
 void run_log_start(const Run *run, const char *model_table) {
     const Config *config = run->config;
     const Workload *workload = &run->workload;
-    char kernels[128], mpi[64], date[21];
-    KernelOptions options = model_kernels(&config->model);
-    kernels_describe(kernels, &options);
+    char mpi[64], date[21];
     comm_describe(mpi);
     clock_date(date);
-    log_line("mnist_dist %s, %s: %d rank%s with %lld thread%s, %lld shards; %s, %s",
-             MNIST_DIST_VERSION, date, comm_size(run->comm), comm_size(run->comm) > 1 ? "s" : "",
+    log_line("mnist_dist %s, %s: %d rank%s with %lld thread%s, %lld shards; %s", MNIST_DIST_VERSION,
+             date, comm_size(run->comm), comm_size(run->comm) > 1 ? "s" : "",
              (long long)config->training.threads, config->training.threads > 1 ? "s" : "",
-             (long long)config->training.shards, kernels, mpi);
+             (long long)config->training.shards, mpi);
     log_line("data: %s, %zu rows to train on, %zu held out, %zu to predict", config->data.path,
              workload->split.train_count, workload->split.validation_count,
              workload->dataset.info.test_rows);

@@ -27,8 +27,7 @@ Checkpoint run_snapshot(const Run *run, RunStatus mark) {
     };
     memcpy(checkpoint.slots, trainer->slots, sizeof checkpoint.slots);
     memcpy(checkpoint.data_fingerprint, info->fingerprint, sizeof checkpoint.data_fingerprint);
-    KernelOptions kernels = model_kernels(&run->config->model);
-    kernels_describe(checkpoint.kernels, &kernels);
+    model_describe_kernels(checkpoint.kernels, run->model);
     checkpoint.progress.status = mark;
     return checkpoint;
 }

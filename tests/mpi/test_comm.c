@@ -189,7 +189,7 @@ static void shared_memory_is_zeroed_and_seen_by_all(void **state) {
     for (size_t bytes = 0; bytes < 200000; bytes = bytes * 3 + 1) {
         void *memory = NULL;
         assert_on_all_ranks(comm_shared(&memory, comm, bytes) == STATUS_OK);
-        assert_on_all_ranks(memory != NULL);
+        assert_on_all_ranks(memory != NULL && (uintptr_t)memory % MEMORY_ALIGNMENT == 0);
         unsigned char *shared = memory;
         assert_on_all_ranks(is_zero(shared, 0, bytes));
         comm_barrier(comm);

@@ -120,8 +120,15 @@ static bool can_run(size_t shards) {
     return shards >= (size_t)comm_size(comm);
 }
 
+static bool is_aligned(const void *memory) {
+    return (uintptr_t)memory % MEMORY_ALIGNMENT == 0;
+}
+
 static void check_reduce(size_t length, size_t shards) {
     GradSync *sync = new_sync(length, shards);
+    assert_on_all_ranks(is_aligned(gradsync_vector(sync, 0)) &&
+                        is_aligned(gradsync_vector(sync, 1)) &&
+                        is_aligned(gradsync_gradient(sync, gradsync_shards(sync).begin)));
     Range own = gradsync_shards(sync), slice = gradsync_slice(sync);
     float **all = make_gradients(length, shards);
     for (size_t round = 0; round < 2; round++) {

@@ -131,5 +131,6 @@ const DenseKernel *kernels_dense(size_t index);
  * counted as two, of the richest instruction set here for these numbers. 0 if there is none. */
 double kernels_peak(Compute compute, double seconds);
 
-/* "avx512; OpenBLAS 0.3.21 Cooperlake": what decides the bits beside the configuration. */
+/* "float32 avx512 kernels, OpenBLAS 0.3.21 Cooperlake": what the machine offers under the options.
+ */
 void kernels_describe(char text[128], const KernelOptions *options);

@@ -76,6 +76,10 @@ const char *model_layer_name(const Model *model, size_t index);
 /* The kernel that computes a layer: "winograd avx512"; NULL where there is no choice. */
 const char *model_layer_kernel(const Model *model, size_t index);
 
+/* "direct avx512, winograd avx512": the kernels that the layers have, each once, and OpenBLAS by
+ * version and core if one of them multiplies by it: what decides bits beside the configuration. */
+void model_describe_kernels(char text[128], const Model *model);
+
 /* The shape of a layer's convolution; false if the layer is of another kind. */
 bool model_convolution(ConvShape *shape, const Model *model, size_t index);
 

@@ -30,7 +30,7 @@ typedef struct Checkpoint {
     History history;
     char data_fingerprint[DIGEST_TEXT];
     uint64_t train_rows; /* labelled rows of the data, before the split */
-    char kernels[128];   /* kernels_describe */
+    char kernels[128];   /* model_describe_kernels */
     int ranks, threads;
 } Checkpoint;
 
