@@ -36,7 +36,7 @@ const ConfigKey CONFIG_KEYS[] = {
 
     TEXT(model.layers, KEY_LAYERS, CHANGES_ANSWER, BASELINE_LAYERS, "from first to last"),
     CHOICE(model.compute, CHANGES_ANSWER, "float32", COMPUTE_NAMES,
-           "format of factors of products"),
+           "numbers that layers multiply in"),
     CHOICE(model.convolution, CHANGES_ANSWER, "auto", CONVOLUTION_NAMES,
            "auto: the fastest that fits"),
     /* Of a run's kernels a checkpoint keeps the names, and a resume under others is warned of. */
