@@ -42,14 +42,16 @@ static Windows windows_of(const Layer *layer) {
     };
 }
 
-/* y (lanes): the maxima of the window whose first element is x. */
+/* y (lanes): the maxima of the window whose first element is x. A NaN stays one, so that divergence
+ * is seen. */
 static inline void pool_lanes(float *restrict y, const float *restrict x, const Windows *windows,
                               size_t lanes) {
     for (size_t l = 0; l < lanes; l++) y[l] = x[l];
     for (size_t j = 0; j < windows->h; j++)
         for (size_t i = 0; i < windows->w; i++) {
             const float *tap = x + j * windows->pitch + i * windows->c;
-            for (size_t l = 0; l < lanes; l++) y[l] = tap[l] > y[l] ? tap[l] : y[l];
+            for (size_t l = 0; l < lanes; l++)
+                y[l] = (tap[l] > y[l]) | (tap[l] != tap[l]) ? tap[l] : y[l];
         }
 }
 

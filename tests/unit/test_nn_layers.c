@@ -185,6 +185,20 @@ static void test_conv_adds_bias_before_relu(void **state) {
     bench_end(&bench);
 }
 
+/* Divergence is not hidden by a maximum, wherever in the window it is. */
+static void test_maxpool_keeps_a_nan(void **state) {
+    (void)state;
+    for (size_t place = 0; place < 4; place++) {
+        Bench bench;
+        bench_start(&bench, "maxpool 2x2", (Shape){2, 2, 1, false});
+        bench.x[place] = NAN;
+        LayerCall call = bench_call(&bench);
+        bench.layer.kind->forward(&call);
+        assert_true(isnan(bench.y[0]));
+        bench_end(&bench);
+    }
+}
+
 static void test_maxpool_gives_the_gradient_to_the_first_of_equals(void **state) {
     (void)state;
     Bench bench;
@@ -341,6 +355,7 @@ int main(void) {
         cmocka_unit_test(test_conv_with_an_even_kernel_pads_as_keras),
         cmocka_unit_test(test_conv_in_blocks),
         cmocka_unit_test(test_conv_adds_bias_before_relu),
+        cmocka_unit_test(test_maxpool_keeps_a_nan),
         cmocka_unit_test(test_maxpool_gives_the_gradient_to_the_first_of_equals),
         cmocka_unit_test(test_maxpool_is_its_definition),
         cmocka_unit_test(test_dropout_masks_stay_what_they_were),

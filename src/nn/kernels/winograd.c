@@ -6,7 +6,7 @@
  * its arithmetic: 64 products replace 400. Forward and both gradients of that layer take 240 us an
  * image on a Zen 4 core where direct.c, at 95 % of the peak, takes 1,085; the 3x3 layers 241
  * instead of 586. What it costs is rounding: the largest difference to OpenBLAS's sums, in units of
- * the largest sum, is 5e-6 for 5x5 and 7e-6 for 3x3, direct's up to 1e-6; bfloat16's is 4e-3.
+ * the largest sum, is 5e-6 for 5x5 and 7e-6 for 3x3, direct's up to 1e-6; bfloat16's is 2e-3.
  *
  * Tiles are taken in blocks whose transformed inputs and products stay in the second-level cache
  * together with the transformed kernel. Transformed inputs are not kept for backward: making them
