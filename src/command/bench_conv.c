@@ -209,11 +209,12 @@ static Status bench_layers(const BenchSetting *setting, const Model *model) {
     return status;
 }
 
-/* Rank 0's alone: the others wait. */
+/* Rank 0's alone: the others of its node sleep. */
 Status bench_conv(const BenchSetting *setting) {
     Model *model = NULL;
     Status status = model_new(&model, &setting->config->model);
     if (status == STATUS_OK && comm_rank(setting->comm) == 0) status = bench_layers(setting, model);
     model_destroy(model);
+    comm_node_barrier(setting->comm);
     return comm_agree(setting->comm, status);
 }

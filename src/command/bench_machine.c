@@ -1,5 +1,6 @@
-/* `bench peak` and `bench gemm`: what one core can do at most, and what OpenBLAS gets of it. The
- * other ranks wait meanwhile. */
+/* `bench peak` and `bench gemm`: what one core can do at most, and what OpenBLAS gets of it. Rank
+ * 0's alone: the others of its node sleep meanwhile, and leave it the memory and the core's clock.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -16,13 +17,11 @@ static const double PEAK_SECONDS = 0.05;
 Status bench_peak(const BenchSetting *setting) {
     Measure single = {.name = "peak, float32", .units = "GFLOP/s"};
     Measure half = {.name = "peak, bfloat16", .units = "GFLOP/s"};
-    for (int round = -1; round < BENCH_ROUNDS; round++) {
-        if (comm_rank(setting->comm) == 0) {
-            single.values[bench_slot(round)] = kernels_peak(COMPUTE_FLOAT32, PEAK_SECONDS);
-            half.values[bench_slot(round)] = kernels_peak(COMPUTE_BFLOAT16, PEAK_SECONDS);
-        }
-        comm_barrier(setting->comm);
+    for (int round = -1; round < BENCH_ROUNDS && comm_rank(setting->comm) == 0; round++) {
+        single.values[bench_slot(round)] = kernels_peak(COMPUTE_FLOAT32, PEAK_SECONDS);
+        half.values[bench_slot(round)] = kernels_peak(COMPUTE_BFLOAT16, PEAK_SECONDS);
     }
+    comm_node_barrier(setting->comm);
     bench_heading(setting, "One core: fused multiply-adds in registers");
     measure_print(setting, &single, NULL, NULL);
     if (measure_median(&half) > 0.0) measure_print(setting, &half, &single, "float32's");
@@ -53,13 +52,11 @@ Status bench_gemm(const BenchSetting *setting) {
     Status status = STATUS_OK;
     snprintf(gemm.name, sizeof gemm.name, "gemm %d-cube", CUBE);
     TRY(comm_agree(setting->comm, first ? make_matrices(matrices) : STATUS_OK));
-    for (int round = -1; round < BENCH_ROUNDS; round++) {
-        if (first) {
-            peak.values[bench_slot(round)] = kernels_peak(COMPUTE_FLOAT32, PEAK_SECONDS);
-            gemm.values[bench_slot(round)] = time_gemm(matrices);
-        }
-        comm_barrier(setting->comm);
+    for (int round = -1; round < BENCH_ROUNDS && first; round++) {
+        peak.values[bench_slot(round)] = kernels_peak(COMPUTE_FLOAT32, PEAK_SECONDS);
+        gemm.values[bench_slot(round)] = time_gemm(matrices);
     }
+    comm_node_barrier(setting->comm);
     bench_heading(setting, "One core: OpenBLAS's matrix product");
     measure_print(setting, &gemm, &peak, "the peak");
 cleanup:

@@ -83,6 +83,7 @@ static Status run_rounds(StepBench *bench, const BenchSetting *setting) {
     for (int round = 0; round < BENCH_ROUNDS; round++) {
         if (comm_rank(setting->comm) == 0)
             bench->peak.values[round] = kernels_peak(COMPUTE_FLOAT32, PEAK_SECONDS);
+        comm_node_barrier(setting->comm); /* where the others sleep */
         comm_barrier(setting->comm);
         TRY(time_steps(&bench->images.values[round], bench->trainer, bench->steps));
         bench->flops.values[round] = bench->images.values[round] * flops * 1e-9;

@@ -15,6 +15,14 @@ DEBIAN = "/usr/bin/python3"
 PACKAGES = ["torch", "numpy", "h5py", "pandas", "pyarrow"]
 COMPUTES = ["float32", "bfloat16"]
 PLAIN = [f"augmentation.{key}=0" for key in ("rotation", "zoom", "shift")]
+# pandas and nothing else, as a program that a person might write
+READ_CSV = """
+import os, sys, pandas
+if sys.argv[2] == "pyarrow":
+    import pyarrow
+    pyarrow.set_cpu_count(len(os.sched_getaffinity(0)))
+pandas.read_csv(sys.argv[1], engine=sys.argv[2])
+"""
 ENVIRONMENT = dict(
     os.environ,
     OMP_NUM_THREADS="1",
@@ -22,6 +30,11 @@ ENVIRONMENT = dict(
     OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1",
     OMPI_MCA_rmaps_base_oversubscribe="1",
     OMPI_MCA_hwloc_base_binding_policy="none",
+)
+# PyTorch frees and asks anew for its tensors at every step: malloc shall keep them, and not give
+# pages back that the kernel must then zero again. At the cost of memory, so not where that counts.
+KEEPING = dict(
+    ENVIRONMENT, MALLOC_TRIM_THRESHOLD_="1000000000", MALLOC_MMAP_THRESHOLD_="1000000000"
 )
 
 
@@ -38,8 +51,8 @@ def last_line(text):
     return lines[-1] if lines else "nothing said"
 
 
-def pinned(cores):
-    return {"preexec_fn": lambda: os.sched_setaffinity(0, cores), "env": ENVIRONMENT}
+def pinned(cores, environment=None):
+    return {"preexec_fn": lambda: os.sched_setaffinity(0, cores), "env": environment or ENVIRONMENT}
 
 
 def parent_of(name):
@@ -49,9 +62,10 @@ def parent_of(name):
     return None
 
 
-def own_megabytes(process):
+def own_bytes(process):
+    """Pss_Anon and Pss_Shmem: its own, and its part of what it shares in /dev/shm."""
     text = Path(f"/proc/{process}/smaps_rollup").read_text()
-    return int(re.search(r"^Pss_Anon:\s+(\d+)", text, re.M)[1]) / 1024
+    return 1024 * sum(map(int, re.findall(r"^Pss_(?:Anon|Shmem):\s+(\d+)", text, re.M)))
 
 
 # ---- their side ----
@@ -60,15 +74,16 @@ def own_megabytes(process):
 class Worker:
     """One Python with PyTorch, that answers requests; idle in between."""
 
-    def __init__(self, python, data, cores, log):
+    def __init__(self, python, data, cores, log, environment=None):
         self.python, self.log = python, log
         self.process = subprocess.Popen(
             [python, SIDE, "serve", data],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, **pinned(cores)
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
+            **pinned(cores, environment)
         )  # fmt: skip
         versions = self.ask(do="versions")
         self.version, self.compiles = versions["torch"].split("+")[0], versions["compiles"]
-        self.pandas = versions.get("pandas")
+        self.pandas, self.pyarrow = versions.get("pandas"), versions.get("pyarrow")
         self.name = f"PyTorch {self.version}"
 
     def try_to(self, **request):
@@ -85,6 +100,15 @@ class Worker:
         if "error" in answer:
             raise Failed(f"{self.python}: {request['do']}: {answer['error']}")
         return answer
+
+    def read_csv_process(self, path, engine, cores):
+        """Seconds of a Python of its own that reads a CSV and ends."""
+        since = time.monotonic()
+        command = [self.python, "-c", READ_CSV, path, engine]
+        done = subprocess.run(command, stderr=self.log, check=False, **pinned(cores, KEEPING))
+        if done.returncode != 0:
+            raise Failed(f"{self.python}: pandas.read_csv by engine {engine}: it failed")
+        return time.monotonic() - since
 
     def close(self):
         self.process.stdin.close()
@@ -187,18 +211,19 @@ class Ours:
             said += line
         raise Failed(f"training ended before its first epoch: {last_line(said)}")
 
-    def memory(self, ranks):
-        """MB of its own of the largest rank, the images of the node beside it not counted."""
+    def memory(self, ranks, data_bytes):
+        """MB of a rank: of all together, less the images, by their number. (Which rank's share of
+        shared memory a page is in hangs on who has touched it; their sum does not.)"""
         with self.training(ranks, "training.epochs=1000", "data.limit=1000") as process:
             self.wait_for_epoch(process)
             found = [p.name for p in Path("/proc").iterdir() if p.name.isdigit()]
             found = [name for name in found if parent_of(name) == process.pid]
-            sizes = [own_megabytes(name) for name in found]
+            sizes = [own_bytes(name) for name in found]
             for name in found:
                 os.kill(int(name), signal.SIGTERM)
         if len(sizes) != ranks:
             raise Failed(f"{len(sizes)} ranks of {ranks} were found to measure their memory")
-        return max(sizes)
+        return (sum(sizes) - data_bytes) / ranks / 2**20
 
     def start(self, ranks):
         """Seconds from mpirun to the end of an epoch of a single step."""

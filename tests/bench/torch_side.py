@@ -9,6 +9,7 @@ are set to None, ReLU works in place, Adam is fused where PyTorch has that, no l
 batches of a step lie ready in the right layout.
 """
 import contextlib
+import importlib
 import json
 import math
 import os
@@ -21,6 +22,7 @@ import torch.nn.functional as F
 from torch import nn
 
 BATCH, SIDE, CLASSES = 86, 28, 10
+IMAGES_AND_LABELS = ("train/images", "train/labels", "test/images", "test/labels")
 ROTATION, ZOOM, SHIFT = math.radians(10), 0.1, 0.1
 
 
@@ -150,10 +152,9 @@ class Server:
 
     def versions(self, _):
         answer = {"torch": torch.__version__, "compiles": hasattr(torch, "compile")}
-        with contextlib.suppress(ImportError):
-            import pandas
-
-            answer["pandas"] = pandas.__version__
+        for name in ("pandas", "pyarrow"):
+            with contextlib.suppress(ImportError):
+                answer[name] = importlib.import_module(name).__version__
         return answer
 
     def step(self, request):
@@ -193,12 +194,25 @@ class Server:
             self.augmented_step(trainer, augment, torch.randint(1000, (BATCH,)))
         data = sum(part.numel() for part in self.load())
         with open("/proc/self/smaps_rollup") as file:
-            own = [int(line.split()[1]) for line in file if line.startswith("Pss_Anon:")]
-        return {"megabytes": own[0] / 1024 - data / 2**20}
+            fields = dict(line.split()[:2] for line in file if line.startswith("Pss_"))
+        own = int(fields["Pss_Anon:"]) + int(fields["Pss_Shmem:"])
+        return {"megabytes": own / 1024 - data / 2**20}
+
+    def data_bytes(self, _):
+        """Of all images and labels of the file."""
+        import h5py
+
+        with h5py.File(self.path) as file:
+            sizes = [file[name].nbytes for name in IMAGES_AND_LABELS if name in file]
+        return {"bytes": int(sum(sizes))}
 
     def read_csv(self, request):
         import pandas
 
+        if request["engine"] == "pyarrow":  # which takes OMP_NUM_THREADS for the machine's cores
+            import pyarrow
+
+            pyarrow.set_cpu_count(len(os.sched_getaffinity(0)))
         since = time.monotonic()
         table = pandas.read_csv(request["path"], engine=request["engine"])
         return {"seconds": time.monotonic() - since, "rows": len(table)}
