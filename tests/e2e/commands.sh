@@ -41,8 +41,8 @@ best=runs/smoke/checkpoints/best.h5
 cmp one.csv runs/smoke/submission.csv || fail "predict differs from the training's own"
 "$program" predict "$best" runs/smoke-2/checkpoints/best.h5 --data digits.h5 -o two.csv >/dev/null
 [ "$(wc -l <two.csv)" -eq 51 ] || fail "the average of two predicts not 50 rows"
-mpirun -np 3 "$program" evaluate "$best" --data digits.h5 | tee evaluate.txt | grep -q recall ||
-    fail "evaluate shows no recall"
+mpirun -np 3 "$program" evaluate "$best" --data digits.h5 >evaluate.txt
+grep -q recall evaluate.txt || fail "evaluate shows no recall"
 "$program" evaluate "$best" --data digits.h5 | cmp - evaluate.txt || fail "ranks change evaluate"
 
 train 1 "${quick[@]}" --out seed-1 training.seed=1 >/dev/null

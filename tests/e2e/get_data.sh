@@ -18,7 +18,7 @@ expect_rows() {
 }
 command -v h5dump >/dev/null || skip "no h5dump (Debian package hdf5-tools)"
 
-$get --help | grep -q 'data/get.sh \[FOLDER\]' || fail "no help"
+$get --help | grep 'data/get.sh \[FOLDER\]' >/dev/null || fail "no help"
 expect_error 2 'no such option' $get --wrong
 expect_error 2 'missing: is no folder' $get missing
 expect_error 3 'given: holds neither' $get given
@@ -31,12 +31,12 @@ grep -q 'from given/train.csv and given/test.csv.gz' out.txt || fail "not said w
 expect_rows 30 20
 
 before=$(sha256sum $made)
-$get given | grep -q 'already there; remove it to make it anew' || fail "not said that it is kept"
+$get given | grep 'already there; remove it to make it anew' >/dev/null || fail "not said that it is kept"
 [ "$(sha256sum $made)" = "$before" ] || fail "digits.h5 was not kept"
 
 rm $made given/test.csv.gz
 mv given/train.csv project/data/
-(cd / && "$work/$get") | grep -q 'data/train.csv$' || fail "data/ itself was not taken"
+(cd / && "$work/$get") | grep 'data/train.csv$' >/dev/null || fail "data/ itself was not taken"
 expect_rows 30
 
 rm $made
