@@ -1,5 +1,6 @@
 /* `bench allreduce`: what crosses shards and ranks in a step: the sum of the shards' gradients of
- * the configuration's model, its norm, and the gathering of the parameters.
+ * the configuration's model, its norm, and the gathering of the parameters. All of the gradient is
+ * written out here; a step makes the large dense layer's when it sums it (nn/late.c).
  *
  * The rate counts each shard's gradient once and the parameters once, whatever the number of ranks,
  * so that runs of different ranks can be compared. */

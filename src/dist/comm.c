@@ -14,6 +14,7 @@
 #include "dist/comm_limit.h"
 #include "dist/comm_parts.h"
 #include "mnist_dist/base/memory.h"
+#include "mnist_dist/base/minmax.h"
 
 enum {
     MESSAGE_LIMIT = 1 << 30, /* bytes; below INT_MAX, and a multiple of any element's size */
@@ -149,10 +150,6 @@ int comm_max(Comm *comm, int value) {
     int largest = value;
     MPI_Allreduce(&value, &largest, 1, MPI_INT, MPI_MAX, MPI_COMM_WORLD);
     return largest;
-}
-
-static size_t smaller(size_t a, size_t b) {
-    return a < b ? a : b;
 }
 
 void comm_broadcast(Comm *comm, void *bytes, size_t count, int root) {

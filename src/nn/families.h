@@ -30,5 +30,10 @@ DECLARE_BFLOAT16_KERNELS(amx);
 double peak_avx512_bf16(double seconds);
 double peak_amx(double seconds);
 
+/* reversed (kh, kw, out, in) from kernel (kh, kw, in, out), both sides turned round: with it the
+ * input's gradient is a convolution of dy. */
+void conv_reverse_kernel(float *restrict reversed, const float *restrict kernel,
+                         const ConvShape *shape);
+
 /* Asks Linux for the use of AMX's tile registers; false if CPU or kernel lacks them. */
 bool amx_request(void);

@@ -110,20 +110,11 @@ static void forward(const ConvCall *call) {
     }
 }
 
-/* reversed (kh, kw, out, in) from kernel (kh, kw, in, out), both sides turned round. */
-static void reverse_kernel(float *reversed, const float *kernel, const ConvShape *shape) {
-    size_t taps = shape->kh * shape->kw, in = shape->in, out = shape->out;
-    for (size_t t = 0; t < taps; t++)
-        for (size_t o = 0; o < out; o++)
-            for (size_t i = 0; i < in; i++)
-                reversed[((taps - 1 - t) * out + o) * in + i] = kernel[(t * in + i) * out + o];
-}
-
 static void backward_input(const ConvCall *call) {
     Conv conv = conv_make(&call->shape, true);
     size_t in = conv.h * conv.w * conv.in, out = conv.h * conv.w * conv.out;
     float *reversed = call->workspace + workspace_size(&conv);
-    reverse_kernel(reversed, call->kernel, &call->shape);
+    conv_reverse_kernel(reversed, call->kernel, &call->shape);
     memset(call->workspace, 0, frame_size(&conv) * sizeof(float));
     for (size_t i = 0; i < call->n; i++)
         convolve(call->dx + i * out, call->dy + i * in, reversed, &conv, call->workspace);

@@ -4,8 +4,9 @@
  * shard: in the default model 11 samples, 3,392 numbers each, stand for 803 thousand. To write that
  * out for every shard, only to read it again for the sum over shards, is mostly memory traffic. So
  * backward leaves the two factors of the largest such layer, and whoever sums makes the numbers
- * that he needs, a block at a time, while they are in the cache. (Xie et al., "Distributed machine
- * learning via sufficient factor broadcasting", UAI 2016, send factors for the same reason.) */
+ * that he needs, a block at a time, while they are in the cache. (Xie et al.,
+ * "Lighter-communication distributed machine learning via sufficient factor broadcasting", UAI
+ * 2016, send factors for the same reason.) */
 #include <string.h>
 
 #include "nn/plan.h"

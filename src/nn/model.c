@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "mnist_dist/base/memory.h"
+#include "mnist_dist/base/minmax.h"
 #include "nn/plan.h"
 
 /* Where a layer's regions begin, in bytes. */
@@ -28,10 +29,6 @@ static size_t reserve(size_t *used, size_t count, size_t size) {
     return begin;
 }
 
-static size_t greater(size_t a, size_t b) {
-    return a > b ? a : b;
-}
-
 static void lay_out_layer(Scratch *scratch, const Layer *layer, size_t capacity) {
     Regions *regions = &scratch->regions[layer->index];
     size_t numbers = capacity * shape_size(layer->out);
@@ -49,8 +46,8 @@ static void lay_out(Scratch *scratch, const Model *model, size_t capacity) {
     for (size_t i = 0; i < model->layer_count; i++) {
         const Layer *layer = &model->layers[i];
         lay_out_layer(scratch, layer, capacity);
-        workspace = greater(workspace, layer->forward_workspace);
-        if (scratch->trains) workspace = greater(workspace, layer->backward_workspace);
+        workspace = larger(workspace, layer->forward_workspace);
+        if (scratch->trains) workspace = larger(workspace, layer->backward_workspace);
     }
     scratch->workspace = reserve(&scratch->bytes, workspace, sizeof(float));
 }

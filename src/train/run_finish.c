@@ -5,6 +5,7 @@
 
 #include "mnist_dist/base/log.h"
 #include "mnist_dist/base/memory.h"
+#include "mnist_dist/base/minmax.h"
 #include "mnist_dist/train/submission.h"
 #include "run_parts.h"
 
@@ -44,10 +45,6 @@ static Status predict_test(Run *run, const float *params, float *probabilities,
                  (long long)tally.correct, (long long)tally.count, tally_loss(&tally));
     log_line("%s: predictions for %zu test images", path, images->count);
     return STATUS_OK;
-}
-
-static size_t larger(size_t a, size_t b) {
-    return a > b ? a : b;
 }
 
 Status run_finish(Run *run) {

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "mnist_dist/base/minmax.h"
 #include "nn/kernels/vector.h"
 
 typedef uint16_t Bfloat16; /* the upper half of a float */
@@ -64,14 +65,6 @@ INLINE void bfloat16_narrow(Bfloat16 *to, const float *from) {
 
 INLINE size_t round_up(size_t size, size_t multiple) {
     return (size + multiple - 1) / multiple * multiple;
-}
-
-INLINE size_t smaller(size_t a, size_t b) {
-    return a < b ? a : b;
-}
-
-INLINE size_t larger(size_t a, size_t b) {
-    return a > b ? a : b;
 }
 
 INLINE void bfloat16_round(Bfloat16 *to, const float *from, size_t count) {

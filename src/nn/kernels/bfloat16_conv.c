@@ -70,15 +70,6 @@ static void pack_kernel(Pair *packed, const float *kernel, const Conv *conv) {
                           conv->depth, smaller(conv->out - c, COLUMNS));
 }
 
-/* reversed (kh, kw, out, in) from kernel (kh, kw, in, out), both sides turned round. */
-static void reverse_kernel(float *reversed, const float *kernel, const ConvShape *shape) {
-    size_t taps = shape->kh * shape->kw, in = shape->in, out = shape->out;
-    for (size_t t = 0; t < taps; t++)
-        for (size_t o = 0; o < out; o++)
-            for (size_t i = 0; i < in; i++)
-                reversed[((taps - 1 - t) * out + o) * in + i] = kernel[(t * in + i) * out + o];
-}
-
 /* y of n images; `start` is blocks * COLUMNS floats or NULL. */
 static void convolve(float *y, const float *x, size_t n, const Pair *packed, const float *start,
                      int finish, const Conv *conv, Bfloat16 *frame) {
@@ -125,7 +116,7 @@ static void backward_input(const ConvCall *call) {
     Bfloat16 *frame = workspace_take(&workspace, (frame_size(&conv) + 1) / 2);
     Pair *packed = workspace_take(&workspace, conv.blocks * kernel_block(&conv));
     float *reversed = workspace_take(&workspace, conv.kh * conv.run * conv.out);
-    reverse_kernel(reversed, call->kernel, &call->shape);
+    conv_reverse_kernel(reversed, call->kernel, &call->shape);
     pack_kernel(packed, reversed, &conv);
     convolve(call->dx, call->dy, call->n, packed, NULL, 0, &conv, frame);
 }

@@ -11,6 +11,7 @@
  * gradient 2.3, weights' gradient 1.4 times as fast; the last waits for memory. */
 #include <string.h>
 
+#include "mnist_dist/base/minmax.h"
 #include "nn/families.h"
 #include "nn/kernels/product.h"
 
@@ -21,10 +22,6 @@ enum {
     RUN_VECTORS = 8,
     RUN = RUN_VECTORS * LANES,
 };
-
-static size_t smaller(size_t a, size_t b) {
-    return a < b ? a : b;
-}
 
 /* to (rows, whole_vectors(columns)) from rows of `columns`, filled up with zeros. */
 static void pad_rows(float *to, const float *from, size_t rows, size_t columns) {

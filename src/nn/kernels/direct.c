@@ -16,6 +16,7 @@
  * and weights. Loops of its own for one input channel were therefore refused. */
 #include <string.h>
 
+#include "mnist_dist/base/minmax.h"
 #include "nn/families.h"
 #include "nn/kernels/product.h"
 
@@ -200,10 +201,6 @@ static void backward_weights(const ConvCall *call) {
 static bool suits(const ConvShape *shape) {
     (void)shape;
     return true;
-}
-
-static size_t larger(size_t a, size_t b) {
-    return a > b ? a : b;
 }
 
 static size_t workspace(const ConvShape *shape) {

@@ -132,21 +132,11 @@ static void forward(const ConvCall *call) {
         (Epilogue){call->bias, call->activation == ACTIVATION_RELU});
 }
 
-/* reversed (kh, kw, out, in) from kernel (kh, kw, in, out), both sides turned round. */
-static void reverse_kernel(float *restrict reversed, const float *restrict kernel,
-                           const ConvShape *shape) {
-    size_t taps = shape->kh * shape->kw, in = shape->in, out = shape->out;
-    for (size_t t = 0; t < taps; t++, kernel += in * out)
-        for (size_t o = 0; o < out; o++)
-            for (size_t i = 0; i < in; i++)
-                reversed[((taps - 1 - t) * out + o) * in + i] = kernel[i * out + o];
-}
-
 static void backward_input(const ConvCall *call) {
     const ConvShape *shape = &call->shape;
     Parts parts = parts_of(call);
     ConvShape back = {shape->h, shape->w, shape->out, shape->in, shape->kh, shape->kw};
-    reverse_kernel(parts.kernel, call->kernel, shape);
+    conv_reverse_kernel(parts.kernel, call->kernel, shape);
     run(call->dx, call->dy, parts.kernel, &back, call->n, &parts, (Epilogue){NULL, false});
 }
 

@@ -2,6 +2,7 @@
  * winograd_lines.h in two dimensions, downwards and then across. */
 #pragma once
 
+#include "mnist_dist/base/minmax.h"
 #include "mnist_dist/nn/kernels.h"
 #include "nn/kernels/tile.h"
 #include "nn/kernels/winograd_lines.h"
@@ -14,10 +15,6 @@ enum {
     RUN = 7, /* tiles side by side, at most, whose columns are shared */
     STRIP = RUN * OUTPUTS + MOST_TAPS - 1, /* and those columns */
 };
-
-static size_t smaller(size_t a, size_t b) {
-    return a < b ? a : b;
-}
 
 /* A convolution cut into tiles. in and out are multiples of LANES. */
 typedef struct Tiling {
