@@ -46,6 +46,10 @@ const ConfigKey CONFIG_KEYS[] = {
     REAL(augmentation.rotation, "10", 0, 180, "largest angle, degrees"),
     REAL(augmentation.zoom, "0.1", 0, 0.9, "largest relative change of scale"),
     REAL(augmentation.shift, "0.1", 0, 1, "largest shift, as a share of the side"),
+    REAL(augmentation.shear, "0", 0, 1, "largest shift of columns, per row from the centre"),
+    WHOLE(augmentation.translate, CHANGES_ANSWER, "0", 0, 28, "largest shift by whole pixels"),
+    CHOICE(augmentation.fill, CHANGES_ANSWER, "nearest", AUGMENT_FILL_NAMES,
+           "what lies beyond the border"),
 
     WHOLE(training.epochs, CHANGES_WITH_LENGTH, "25", 1, 1e6, "passes over the training rows"),
     WHOLE(training.batch_size, CHANGES_ANSWER, "86", 1, 1048576, "samples a step, over all ranks"),
@@ -53,6 +57,7 @@ const ConfigKey CONFIG_KEYS[] = {
     WHOLE(training.threads, CHANGES_NOTHING, "1", 1, 1024, "per rank"),
     WHOLE(training.seed, CHANGES_ANSWER, "0", 0, 9007199254740991, "of everything random"),
     BOOL(training.drop_last, CHANGES_ANSWER, "false", "leave out an epoch's last, short batch"),
+    REAL(training.label_smoothing, "0", 0, 0.999999, "share of each target given to all classes"),
     WHOLE(training.early_stopping, CHANGES_NOTHING, "0", 0, 1e6,
           "stop after so many epochs without a better one; 0: never"),
 
