@@ -70,6 +70,8 @@ const ConfigKey CONFIG_KEYS[] = {
     REAL(optimizer.rho, "0.9", 0, 0.999999, "rmsprop: decay of the mean square"),
     REAL(optimizer.epsilon, "1e-07", 1e-30, 1, "keeps divisors off zero"),
     REAL(optimizer.weight_decay, "0.004", 0, 1, "adamw"),
+    BOOL(optimizer.decay_biases, CHANGES_ANSWER, "true", "false: only kernels decay"),
+    REAL(optimizer.clip_norm, "0", 0, 1e9, "largest norm of the gradient; 0: any"),
 
     CHOICE(schedule.kind, CHANGES_ANSWER, "plateau", SCHEDULE_NAMES, "how the learning rate moves"),
     REAL(schedule.factor, "0.5", 1e-06, 0.999999, "plateau, step: a fall multiplies the rate"),

@@ -194,6 +194,19 @@ static void the_map_is_that_of_keras(void **state) {
     }
 }
 
+/* The product of the four matrices and the centre's, by plain loops in Python. */
+static void the_shear_comes_between_shift_and_zoom(void **state) {
+    (void)state;
+    const double expected[2][3] = {{1.0909050057437857, 0.16149280523024523, -5.249724098508041},
+                                   {0.02494530904099707, 0.9158712103013535, 2.4438882408946903}};
+    AugmentDraw draw = MIXED;
+    draw.shear = 0.2;
+    const AffineMap map = augment_map(&draw);
+    for (int i = 0; i < 2; i++) {
+        for (int j = 0; j < 3; j++) assert_close(map.matrix[i][j], expected[i][j], 1e-12);
+    }
+}
+
 /* scipy.ndimage.affine_transform with that map, order 1, mode "nearest". */
 static void pixels_are_those_of_scipy(void **state) {
     (void)state;
@@ -327,6 +340,7 @@ int main(void) {
         cmocka_unit_test(zeros_lie_beyond_the_border),
         cmocka_unit_test(whole_pixels_are_drawn_and_moved_exactly),
         cmocka_unit_test(the_map_is_that_of_keras),
+        cmocka_unit_test(the_shear_comes_between_shift_and_zoom),
         cmocka_unit_test(pixels_are_those_of_scipy),
         cmocka_unit_test(a_plane_stays_a_plane_within_the_border),
         cmocka_unit_test(every_pixel_is_that_of_the_plain_way_to_the_bit),
