@@ -82,6 +82,8 @@ const ConfigKey CONFIG_KEYS[] = {
     REAL(schedule.warmup_epochs, "0", 0, 1e6, "the rate first rises for so long"),
     REAL(schedule.start_divisor, "25", 1, 1e9, "one_cycle: first rate = peak / this"),
     REAL(schedule.final_divisor, "10000", 1, 1e12, "one_cycle: last rate = first / this"),
+    CHOICE(schedule.fall, CHANGES_ANSWER, "cosine", SCHEDULE_FALL_NAMES,
+           "cosine, one_cycle: the shape of the way down"),
 
     WHOLE(checkpoint.keep, CHANGES_NOTHING, "3", 1, 1e6, "newest files kept, beside the best"),
     WHOLE(checkpoint.every_steps, CHANGES_NOTHING, "0", 0, 1e9, "also within epochs; 0: no"),
