@@ -47,6 +47,8 @@ static size_t capacity_of(const Trainer *trainer) {
     return shard_capacity(batch < rows ? batch : rows, (size_t)training->shards);
 }
 
+_Static_assert(MODEL_BUFFERS_ALIGNMENT % GRADSYNC_BLOCK == 0, "buffers begin with a block");
+
 static void make_late(void *context, float *out, size_t shard, const void *left, Range range,
                       size_t thread);
 
@@ -61,7 +63,9 @@ static GradSyncLate plan_late(Trainer *trainer) {
 /* **Collective.** */
 static Status make_sync(Trainer *trainer) {
     int slots = optimizer_slot_count(&trainer->config->optimizer);
-    GradSyncShape shape = {.length = model_parameter_count(trainer->model),
+    const size_t length = model_parameter_count(trainer->model);
+    GradSyncShape shape = {.length = length,
+                           .apart = length - model_buffers_begin(trainer->model),
                            .shards = (size_t)trainer->config->training.shards,
                            .vectors = SLOTS + (size_t)slots,
                            .report_bytes = sizeof(ShardReport),
@@ -175,13 +179,15 @@ static void note_late(Trainer *trainer) {
     }
 }
 
-static ModelPass training_pass(const Trainer *trainer, const Batch *batch) {
+/* `n` is the whole batch's size. */
+static ModelPass training_pass(const Trainer *trainer, const Batch *batch, size_t n) {
     return (ModelPass){.training = true,
                        .seed = (uint64_t)trainer->config->training.seed,
                        .step = (uint32_t)trainer->progress.step,
                        .count = batch->count,
                        .images = batch->images,
-                       .ids = batch->ids};
+                       .ids = batch->ids,
+                       .batch = n};
 }
 
 /* The gradient and the tally of this rank's i-th shard: a task of the pool. */
@@ -195,7 +201,7 @@ static void compute_shard(void *context, size_t i, size_t thread) {
     size_t n = fill_shard(batch, trainer, shard);
     lap(&space->times, PHASE_FILL, &since);
 
-    ModelPass pass = training_pass(trainer, batch);
+    ModelPass pass = training_pass(trainer, batch, n);
     const float *logits = model_forward(trainer->model, trainer->params, space->scratch, &pass);
     ShardReport *reports = gradsync_reports(trainer->sync);
     reports[shard] = (ShardReport){
