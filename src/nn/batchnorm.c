@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "mnist_dist/base/clones.h"
+#include "mnist_dist/base/minmax.h"
 #include "nn/layer.h"
 
 /* Channels and rows that are worked on at a time. */
@@ -51,7 +52,8 @@ static Status plan(Layer *layer, Words *words) {
     layer->tensors[GAMMA].initial = layer->tensors[VARIANCE].initial = 1.0F;
     layer->out = layer->in;
     layer->kept_once = 3 * dims[0] * sizeof(float);
-    layer->forward_workspace = layer->backward_workspace = 2 * dims[0] * sizeof(double) / sizeof(float);
+    layer->forward_workspace = layer->backward_workspace =
+        2 * dims[0] * sizeof(double) / sizeof(float);
 cleanup:
     return status;
 }
@@ -147,7 +149,7 @@ static void measure(const LayerCall *call, const Kept *kept) {
     double *mean = (double *)(void *)call->workspace, *squares = mean + c;
     memset(mean, 0, 2 * c * sizeof *mean);
     for (size_t r = 0; r < rows; r += BLOCK)
-        join_rows(mean, squares, call->x + r * c, r, rows - r < BLOCK ? rows - r : BLOCK, c);
+        join_rows(mean, squares, call->x + r * c, r, smaller(rows - r, BLOCK), c);
     for (size_t i = 0; i < c; i++) {
         kept->mean[i] = (float)mean[i];
         kept->variance[i] = (float)(squares[i] / (double)rows);
@@ -215,134 +217,141 @@ static void forward(const LayerCall *call) {
 
 /* ---- Backward -------------------------------------------------------------------------------- */
 
-/* What the sums of backward are taken over; dy and x are (rows, c). */
-typedef struct Terms {
-    const float *dy, *x;
-    Affine affine;
-    size_t c;
-} Terms;
-
-/* dy at number `at`, of channel i, taken through relu. */
-static inline float masked(const Terms *terms, bool relu, size_t at, size_t i) {
-    const Affine *affine = &terms->affine;
-    const float y = normalised(terms->x[at], affine->mean[i], affine->scale[i], affine->beta[i]);
-    return !relu || y > 0.0F ? terms->dy[at] : 0.0F;
+/* dy, taken through relu. */
+static inline float masked(float dy, float y, bool relu) {
+    return !relu || y > 0.0F ? dy : 0.0F;
 }
 
-/* plain (lanes) += the sums of dy over some rows from the `first` on, centred (lanes) += those of
- * dy (x - mean); lane l is channel `from` + l. */
-static inline void sum_some(float *restrict plain, float *restrict centred, const Terms *terms,
-                            bool relu, size_t first, size_t rows, size_t from, size_t lanes) {
-    for (size_t l = 0; l < lanes; l++) {
-        const size_t i = from + l;
+/* plain (lanes) += the sums of dy over GROUP rows or one, c apart; centred (lanes) += those of dy
+ * (x - mean). All pointers are at the first of the lanes. */
+static inline void sum_some(float *restrict plain, float *restrict centred,
+                            const float *restrict dy, const float *restrict x, Affine affine,
+                            bool relu, size_t rows, size_t c, size_t lanes) {
+    const float *restrict mean = affine.mean, *restrict scale = affine.scale;
+    const float *restrict beta = affine.beta;
+    for (size_t i = 0; i < lanes; i++) {
         float p[2] = {0}, q[2] = {0}; /* so that fewer additions wait for each other */
         for (size_t r = 0; r < rows; r++) {
-            const size_t at = (first + r) * terms->c + i;
-            const float g = masked(terms, relu, at, i);
+            const float value = x[r * c + i], y = normalised(value, mean[i], scale[i], beta[i]);
+            const float g = masked(dy[r * c + i], y, relu);
             p[r % 2] += g;
-            q[r % 2] += g * (terms->x[at] - terms->affine.mean[i]);
+            q[r % 2] += g * (value - mean[i]);
         }
-        plain[l] += p[0] + p[1];
-        centred[l] += q[0] + q[1];
+        plain[i] += p[0] + p[1];
+        centred[i] += q[0] + q[1];
     }
 }
 
-/* A block of rows, into sums that are per channel. */
-static inline void sum_block(double *restrict plain, double *restrict centred, const Terms *terms,
-                             bool relu, size_t rows, size_t from, size_t lanes) {
+/* A block of rows, into sums of whole calls. */
+static inline void sum_block(double *restrict plain, double *restrict centred,
+                             const float *restrict dy, const float *restrict x, Affine affine,
+                             bool relu, size_t rows, size_t c, size_t lanes) {
     float p[LANES] = {0}, q[LANES] = {0};
     const size_t whole = rows / GROUP * GROUP;
-    for (size_t r = 0; r < whole; r += GROUP) sum_some(p, q, terms, relu, r, GROUP, from, lanes);
-    for (size_t r = whole; r < rows; r++) sum_some(p, q, terms, relu, r, 1, from, lanes);
-    for (size_t l = 0; l < lanes; l++) {
-        plain[from + l] += (double)p[l];
-        centred[from + l] += (double)q[l];
+    for (size_t r = 0; r < whole; r += GROUP)
+        sum_some(p, q, dy + r * c, x + r * c, affine, relu, GROUP, c, lanes);
+    for (size_t r = whole; r < rows; r++)
+        sum_some(p, q, dy + r * c, x + r * c, affine, relu, 1, c, lanes);
+    for (size_t i = 0; i < lanes; i++) {
+        plain[i] += (double)p[i];
+        centred[i] += (double)q[i];
     }
+}
+
+static inline Affine affine_from(Affine affine, size_t i) {
+    return (Affine){affine.mean + i, affine.scale + i, affine.beta + i};
 }
 
 static inline void sum_channels(double *restrict plain, double *restrict centred,
-                                const Terms *terms, bool relu, size_t rows) {
-    const size_t c = terms->c;
+                                const float *restrict dy, const float *restrict x, Affine affine,
+                                bool relu, size_t rows, size_t c) {
     size_t i = 0;
-    for (; i + LANES <= c; i += LANES) sum_block(plain, centred, terms, relu, rows, i, LANES);
+    for (; i + LANES <= c; i += LANES)
+        sum_block(plain + i, centred + i, dy + i, x + i, affine_from(affine, i), relu, rows, c,
+                  LANES);
     if (i + HALF <= c) {
-        sum_block(plain, centred, terms, relu, rows, i, HALF);
+        sum_block(plain + i, centred + i, dy + i, x + i, affine_from(affine, i), relu, rows, c,
+                  HALF);
         i += HALF;
     }
-    if (i < c) sum_block(plain, centred, terms, relu, rows, i, c - i);
+    if (i < c)
+        sum_block(plain + i, centred + i, dy + i, x + i, affine_from(affine, i), relu, rows, c,
+                  c - i);
 }
 
 VECTOR_CLONES static void sum_rows(double *restrict plain, double *restrict centred,
-                                   const Terms *terms, bool relu, size_t rows) {
+                                   const float *restrict dy, const float *restrict x, Affine affine,
+                                   bool relu, size_t rows, size_t c) {
     if (relu)
-        sum_channels(plain, centred, terms, true, rows);
+        sum_channels(plain, centred, dy, x, affine, true, rows, c);
     else
-        sum_channels(plain, centred, terms, false, rows);
-}
-
-static Terms terms_of(const LayerCall *call, const Kept *kept) {
-    return (Terms){call->dy, call->x, affine_of(call, kept), call->layer->in.c};
+        sum_channels(plain, centred, dy, x, affine, false, rows, c);
 }
 
 static void backward_weights(const LayerCall *call) {
     const size_t c = call->layer->in.c, rows = rows_of(call);
     Kept kept = kept_of(call);
-    Terms terms = terms_of(call, &kept);
     double *plain = (double *)(void *)call->workspace, *centred = plain + c;
     memset(plain, 0, 2 * c * sizeof *plain);
-    for (size_t r = 0; r < rows; r += BLOCK, terms.dy += BLOCK * c, terms.x += BLOCK * c)
-        sum_rows(plain, centred, &terms, has_relu(call), rows - r < BLOCK ? rows - r : BLOCK);
+    for (size_t r = 0; r < rows; r += BLOCK)
+        sum_rows(plain, centred, call->dy + r * c, call->x + r * c, affine_of(call, &kept),
+                 has_relu(call), smaller(rows - r, BLOCK), c);
     for (size_t i = 0; i < c; i++) {
         call->dparams[i] = (float)(centred[i] * inverse_deviation(call, kept.variance[i]));
         call->dparams[c + i] = (float)plain[i];
     }
 }
 
-/* What dx = scale (dy - plain - (x - mean) centred) is made with, (c) each: the gradients that
+/* dx = scale (dy - plain - (x - mean) centred): plain and centred, (c) each, are the gradients that
  * reach x through the mean and the variance. */
 typedef struct Means {
     const float *plain, *centred;
 } Means;
 
-static inline void differentiate_lanes(float *restrict dx, const Terms *terms, Means means,
-                                       bool relu, size_t row, size_t first, size_t lanes) {
-    const Affine *affine = &terms->affine;
+static inline void differentiate_lanes(float *restrict dx, const float *restrict dy,
+                                       const float *restrict x, Affine affine, Means means,
+                                       bool relu, size_t first, size_t lanes) {
+    const float *restrict mean = affine.mean, *restrict scale = affine.scale;
+    const float *restrict beta = affine.beta;
+    const float *restrict plain = means.plain, *restrict centred = means.centred;
     for (size_t i = first; i < first + lanes; i++) {
-        const float g = masked(terms, relu, row + i, i);
-        const float far = terms->x[row + i] - affine->mean[i];
-        dx[row + i] = affine->scale[i] * (g - means.plain[i] - far * means.centred[i]);
+        const float y = normalised(x[i], mean[i], scale[i], beta[i]);
+        const float g = masked(dy[i], y, relu);
+        dx[i] = scale[i] * (g - plain[i] - (x[i] - mean[i]) * centred[i]);
     }
 }
 
-static inline void differentiate_rows(float *restrict dx, const Terms *terms, Means means,
-                                      bool relu, size_t rows) {
-    const size_t c = terms->c, whole = c / LANES * LANES;
-    for (size_t row = 0; row < rows * c; row += c) {
+static inline void differentiate_rows(float *restrict dx, const float *restrict dy,
+                                      const float *restrict x, Affine affine, Means means,
+                                      bool relu, size_t rows, size_t c) {
+    const size_t whole = c / LANES * LANES;
+    for (size_t r = 0; r < rows; r++, dx += c, dy += c, x += c) {
         for (size_t i = 0; i < whole; i += LANES)
-            differentiate_lanes(dx, terms, means, relu, row, i, LANES);
-        differentiate_lanes(dx, terms, means, relu, row, whole, c - whole);
+            differentiate_lanes(dx, dy, x, affine, means, relu, i, LANES);
+        differentiate_lanes(dx, dy, x, affine, means, relu, whole, c - whole);
     }
 }
 
-VECTOR_CLONES static void differentiate(float *restrict dx, const Terms *terms, Means means,
-                                        bool relu, size_t rows) {
+VECTOR_CLONES static void differentiate(float *restrict dx, const float *restrict dy,
+                                        const float *restrict x, Affine affine, Means means,
+                                        bool relu, size_t rows, size_t c) {
     if (relu)
-        differentiate_rows(dx, terms, means, true, rows);
+        differentiate_rows(dx, dy, x, affine, means, true, rows, c);
     else
-        differentiate_rows(dx, terms, means, false, rows);
+        differentiate_rows(dx, dy, x, affine, means, false, rows, c);
 }
 
 static void backward_input(const LayerCall *call) {
     const size_t c = call->layer->in.c, rows = rows_of(call);
     Kept kept = kept_of(call);
-    Terms terms = terms_of(call, &kept);
     float *plain = call->workspace, *centred = plain + c;
     for (size_t i = 0; i < c; i++) {
         const double inverse = inverse_deviation(call, kept.variance[i]);
         plain[i] = (float)((double)call->dparams[c + i] / (double)rows);
         centred[i] = (float)((double)call->dparams[i] * inverse / (double)rows);
     }
-    differentiate(call->dx, &terms, (Means){plain, centred}, has_relu(call), rows);
+    differentiate(call->dx, call->dy, call->x, affine_of(call, &kept), (Means){plain, centred},
+                  has_relu(call), rows, c);
 }
 
 static void statistics(const LayerCall *call, double share) {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mnist_dist/base/minmax.h"
 #include "mnist_dist/nn/blas.h"
 #include "nn/families.h"
 #include "nn/plan.h"
@@ -122,7 +123,8 @@ static void write_row(FILE *out, const Layer *layer) {
     else
         snprintf(shape, sizeof shape, "(None, %zu, %zu, %zu)", s.h, s.w, s.c);
     write_grouped(count, sizeof count, layer->parameter_count + layer->buffer_count);
-    fprintf(out, " %-32s %-24s %s\n", type, shape, count);
+    int left = 56 - (int)larger(strlen(type), 32); /* a long name takes of the shape's room */
+    fprintf(out, " %-32s %-*s %s\n", type, left, shape, count);
 }
 
 static void write_rule(FILE *out, char c) {

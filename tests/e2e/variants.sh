@@ -43,8 +43,10 @@ same spared-biases 00000005 optimizer.kind=adamw optimizer.weight_decay=0.1 \
 same clipped 00000005 optimizer.kind=sgd optimizer.momentum=0.9 optimizer.clip_norm=0.5
 same smoothed 00000005 training.label_smoothing=0.1
 same sheared 00000005 augmentation.shear=0.1 augmentation.translate=2 augmentation.fill=zero
-same batchnorm 00000005 model.layers="conv 3x3 8 nobias, batchnorm relu momentum 0.9, maxpool 2x2,
+same batchnorm 00000005 model.layers="conv 3x3 8 nobias, batchnorm relu momentum 0.9, maxpool 2x2, \
     dropout 0.25, flatten, dense 20 nobias, batchnorm, dense 10 softmax"
+same batchnorm-clipped 00000005 model.layers="flatten, dense 20 nobias, batchnorm relu, dense 10 softmax" \
+    optimizer.kind=adamw optimizer.decay_biases=false optimizer.clip_norm=0.5
 same drop-last 00000005 training.drop_last=true
 same no-hold-out 00000005 data.folds=0 schedule.kind=constant
 same one-batch 00000001 training.batch_size=1000
