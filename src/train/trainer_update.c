@@ -1,4 +1,4 @@
-/* The update of a rank's slice of the parameters; see trainer_parts.h.
+/* The update of a rank's slice of the parameters and of their average; see trainer_parts.h.
  *
  * Optimizers work elementwise, so a slice is cut into pieces for the threads, and a piece into runs
  * of parameters that are treated alike, without a bit changing. The gradient is clipped by its
@@ -65,6 +65,13 @@ static Range parameters_of(const Trainer *trainer) {
     return overlap(gradsync_slice(trainer->sync), (Range){0, model_buffers_begin(trainer->model)});
 }
 
+/* Adds params `range` to the average, if this step's count. */
+static void average_range(const Trainer *trainer, Range range) {
+    if (trainer->average_share > 0.0)
+        average_add(trainer->average + range.begin, trainer->params + range.begin,
+                    range.end - range.begin, trainer->average_share);
+}
+
 /* A task of the pool. */
 static void step_piece(void *context, size_t i, size_t thread) {
     const Trainer *trainer = context;
@@ -77,15 +84,20 @@ static void step_piece(void *context, size_t i, size_t thread) {
         Range range = overlap(piece, trainer->runs[k].range);
         if (range.begin < range.end) step_run(trainer, range, &trainer->runs[k]);
     }
+    average_range(trainer, piece);
 }
 
 void trainer_update(Trainer *trainer, double norm) {
-    Range slice = gradsync_slice(trainer->sync), parameters = parameters_of(trainer);
+    Range parameters = parameters_of(trainer);
+    Range buffers = {parameters.end, gradsync_slice(trainer->sync).end};
     double most = trainer->config->optimizer.clip_norm;
     trainer->gradient_scale = most > 0.0 && norm > most ? (float)(most / norm) : 1.0f;
+    trainer->average_share = average_share(&trainer->config->average, trainer->progress.step + 1,
+                                           trainer->steps_per_epoch);
     pool_run(trainer->pool, shard_capacity(parameters.end - parameters.begin, PIECE), step_piece,
              trainer);
-    if (parameters.end < slice.end)
-        model_update_buffers(trainer->model, trainer->params, gradient_at(trainer, parameters.end),
-                             parameters.end, slice.end);
+    if (buffers.begin == buffers.end) return;
+    model_update_buffers(trainer->model, trainer->params, gradient_at(trainer, buffers.begin),
+                         buffers.begin, buffers.end);
+    average_range(trainer, buffers);
 }
