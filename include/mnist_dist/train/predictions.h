@@ -36,5 +36,5 @@ void predictions_free(Predictions *predictions); /* harmless on a zeroed struct 
 /* The file appears whole or not at all. */
 Status predictions_write(const Predictions *predictions, const char *path);
 
-/* STATUS_DATA with path, reason and remedy; nothing is left then. */
+/* STATUS_DATA with path and reason; nothing is left then. */
 Status predictions_read(Predictions *predictions, const char *path);
