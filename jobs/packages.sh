@@ -7,7 +7,7 @@ BUILD_PACKAGES=(ca-certificates cmake curl g++ gcc libhdf5-dev libopenblas-dev l
     librandom123-dev libxxhash-dev libyaml-dev make openmpi-bin pkg-config zlib1g-dev)
 
 # To test it, beside those.
-TEST_PACKAGES=(clang-format-14 libcmocka-dev hdf5-tools procps python3 python3-h5py shellcheck)
+TEST_PACKAGES=(clang-format-14 libcmocka-dev hdf5-tools procps python3 python3-h5py shellcheck tmux)
 
 # Installs those of the named packages that are missing; as root, or with sudo.
 install_packages() {

@@ -20,7 +20,8 @@ typedef enum CommandId {
     COMMAND_IMPORT,
     COMMAND_EVALUATE,
     COMMAND_PREDICT,
-    COMMAND_BENCH
+    COMMAND_BENCH,
+    COMMAND_WATCH
 } CommandId;
 
 /* What a command does with key=value words. */

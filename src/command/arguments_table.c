@@ -85,6 +85,13 @@ const Command COMMANDS[] = {
      .words = BENCHMARKS,
      .keys = KEYS_OF_RUN,
      .needs_ranks = true},
+    {.id = COMMAND_WATCH,
+     .name = "watch",
+     .run = command_watch,
+     .synopsis = "[RUNDIR | JOBID]",
+     .help = "show a run as it goes: bars, curves, figures; runs/latest if none is named",
+     .options = ANY,
+     .most = 1},
 };
 
 const size_t COMMAND_COUNT = sizeof COMMANDS / sizeof *COMMANDS;

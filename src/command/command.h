@@ -12,4 +12,5 @@ Status command_evaluate(Comm *comm, const Arguments *arguments);
 Status command_predict(Comm *comm, const Arguments *arguments);
 Status command_bench(Comm *comm, const Arguments *arguments);
 
+Status command_watch(Comm *comm, const Arguments *arguments);
 Status command_import(Comm *comm, const Arguments *arguments);

@@ -267,6 +267,7 @@ Status run_train(Comm *comm, const Config *config, const RunRequest *request) {
     TRY(announce(&run));
     status = train_epochs(&run);
     if (status == STATUS_STOPPED) status = save_stop(&run);
+    run_log_end(&run, status);
 cleanup:
     checkpoint_free(&checkpoint);
     close_run(&run);

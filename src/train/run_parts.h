@@ -33,7 +33,7 @@ typedef struct Run {
     int failed_saves;      /* in a row */
     double epoch_started;  /* clock_seconds */
     uint64_t epoch_images; /* trained since then */
-    double drawn;          /* when the progress line was last drawn */
+    double drawn, shown;   /* when the progress line was last drawn, the file last written */
     PhaseTimes noted;      /* of this rank when the last epoch ended */
     float *probabilities;  /* (held out, 10) of the last epoch if output.report is checkpoints */
     void (*report)(const char *directory); /* RunRequest.report */
@@ -99,7 +99,13 @@ Status run_finish(Run *run);
 Checkpoint run_snapshot(const Run *run, RunStatus mark);
 
 void run_log_start(const Run *run, const char *model_table);
+
+/* After each step: draws the progress line, and leaves RUN/progress (live.h) now and then. */
 void run_log_progress(Run *run);
+
+/* Says in RUN/progress how the run ended. */
+void run_log_end(const Run *run, Status status);
+
 void run_log_epoch(const Run *run, bool rate_fell, bool best);
 void run_log_result(const Checkpoint *checkpoint, const char *directory);
 void run_log_times(const Run *run);

@@ -27,6 +27,7 @@ typedef struct TrainingOptions {
     int64_t threads;    /* per rank */
     int64_t seed;
     bool drop_last;         /* leave out an epoch's ragged last batch */
+    double label_smoothing; /* share of a target's weight that all classes get alike */
     int64_t early_stopping; /* epochs without a better validation accuracy; 0 is never */
 } TrainingOptions;
 
