@@ -12,6 +12,7 @@ const DASHES = [null, [7, 4], [2, 3], [9, 3, 2, 3], [12, 4], [4, 2]];
 //   text(y)         a value as text;  axis(y) the same on the axis
 //   marks           [{ x, label }]: vertical lines
 //   carry           a curve keeps its last value where a row has none (for the legend)
+//   home            the row that is shown when none is pointed at (the last);  dots: false for none
 //   stacked, zero, log (the chart offers a logarithmic scale), range ([low, high] of y), height; fixedLegend: the legend hides nothing
 function chart(options) {
   const self = { options, rows: options.rows, marks: options.marks || [], visible: options.series.map(() => true), at: null, graph: null };
@@ -58,16 +59,16 @@ function startChart(self) {
   const { options } = self;
   const labels = options.series.map((series, i) => `y${i}`); // names may repeat, dygraphs' labels may not
   const looks = options.series.map((series) => ({ strokePattern: DASHES[(series.dash || 0) % DASHES.length], strokeWidth: series.width || 1.75,
-    drawPoints: !series.bare && (Boolean(series.points) || (self.rows.length <= 40 && !options.stacked)), pointSize: 2.5,
+    drawPoints: !series.bare && (Boolean(series.points) || (self.rows.length <= 40 && !options.stacked && options.dots !== false)), pointSize: 2.5,
     ...(series.radius ? { drawPointCallback: sizedDot(series.radius) } : {}) }));
   self.graph = new Dygraph(self.plot, self.rows, {
     labels: ['x', ...labels], series: Object.fromEntries(labels.map((label, i) => [label, looks[i]])), legend: 'never',
-    connectSeparatedPoints: !options.stacked, stackedGraph: Boolean(options.stacked), includeZero: Boolean(options.zero),
-    height: options.height || 210, xRangePad: 6, yRangePad: options.zero ? 2 : 8, valueRange: options.range || null, gridLineWidth: 1, axisLineWidth: 1,
+    connectSeparatedPoints: !options.stacked, stackedGraph: Boolean(options.stacked),
+    height: options.height || 210, xRangePad: options.xPad || 6, yRangePad: 8, valueRange: valueRange(self), gridLineWidth: 1, axisLineWidth: 1,
     highlightCircleSize: 4, fillAlpha: 0.75, interactionModel: fingers(self),
     axes: { x: { drawGrid: false, axisLabelFormatter: (x) => (options.xWhole && !Number.isInteger(x) ? '' : options.xAxis ? options.xAxis(x) : count(x)), pixelsPerLabel: 60 },
       y: { axisLabelWidth: 52, pixelsPerLabel: 34, axisLabelFormatter: (y) => options.axis(y) } },
-    underlayCallback: (context, area) => drawMarks(self, context, area),
+    underlayCallback: (context, area, graph) => drawMarks(self, context, area, graph),
     highlightCallback: (event, x, points, row) => read(self, row), unhighlightCallback: () => read(self, null),
     drawCallback: () => { self.reset.hidden = !isZoomed(self); },
     ...chartColours(self),
@@ -112,7 +113,7 @@ function repaint(self) {
 
 function setRows(self, rows) {
   self.rows = rows;
-  if (self.graph) self.graph.updateOptions({ file: rows, dateWindow: null, valueRange: self.options.range || null });
+  if (self.graph) self.graph.updateOptions({ file: rows, dateWindow: null, valueRange: valueRange(self) });
   self.table.reset();
   read(self, null);
 }
@@ -128,33 +129,34 @@ function setLog(self, on) {
   self.graph.updateOptions({ logscale: on });
 }
 
-// Vertical lines where the run was taken up again, and whatever else the chart draws below its curves.
-function drawMarks(self, context, area) {
-  if (!self.graph && !self.marks.length) return;
+// From zero to somewhat above the highest value, where the chart starts at zero; otherwise as the values lie.
+function valueRange(self) {
+  const { range, zero, stacked } = self.options;
+  if (range || !zero) return range || null;
+  const heights = self.rows.map(([, ...values]) => (stacked ? values.reduce((sum, y) => sum + (y || 0), 0) : Math.max(...values.map((y) => y || 0))));
+  return [0, 1.15 * (heights.reduce((a, b) => Math.max(a, b), 0) || 1)];
+}
+
+// Vertical lines, for instance where the run was taken up again; their words stand where the first curve does not.
+function drawMarks(self, context, area, graph) {
   context.save();
   context.strokeStyle = colour('muted');
   context.fillStyle = colour('muted');
   context.font = '11px system-ui, sans-serif';
   context.setLineDash([3, 3]);
   for (const mark of self.marks) {
-    const x = Math.round(markPosition(mark.x, self, area)) + 0.5;
+    const x = Math.round(graph.toDomXCoord(mark.x)) + 0.5;
     if (!(x >= area.x && x <= area.x + area.w)) continue;
     context.beginPath();
     context.moveTo(x, area.y);
     context.lineTo(x, area.y + area.h);
     context.stroke();
     context.textAlign = x > area.x + area.w - 70 ? 'right' : 'left';
-    context.fillText(mark.label, x + (context.textAlign === 'left' ? 4 : -4), area.y + 11);
+    const near = self.rows[rowAt(self, mark.x)][1];
+    const low = !self.options.stacked && known(near) && graph.toDomYCoord(near) < area.y + area.h / 2;
+    context.fillText(mark.label, x + (context.textAlign === 'left' ? 4 : -4), low ? area.y + area.h - 6 : area.y + 11);
   }
   context.restore();
-}
-
-// underlayCallback is first called within the constructor, before the graph is ours to ask.
-function markPosition(x, self, area) {
-  if (self.graph) return self.graph.toDomXCoord(x);
-  const first = self.rows[0][0];
-  const last = self.rows[self.rows.length - 1][0];
-  return area.x + 6 + ((x - first) / (last - first || 1)) * (area.w - 12);
 }
 
 // The legend's values: of a row, or of the last one.
@@ -162,7 +164,7 @@ function read(self, row) {
   self.at = row;
   const { options, rows } = self;
   if (!rows.length) return;
-  const values = rows[row === null ? rows.length - 1 : row];
+  const values = rows[row === null ? options.home ?? rows.length - 1 : row];
   self.xReading.textContent = options.xText ? options.xText(values[0]) : `${options.xName} ${count(values[0])}`;
   options.series.forEach((series, i) => {
     const value = known(values[i + 1]) ? values[i + 1] : row === null || options.carry ? lastKnown(rows, i + 1, row) : null;

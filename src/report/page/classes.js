@@ -2,14 +2,14 @@
 
 function showClasses(section, run) {
   if (!run.classes || !run.calibration) {
-    section.append(absent('The run left no predictions (predictions.h5).'));
+    section.append(noPredictions(run));
     return;
   }
   const left = el('div', {}, el('h3', {}, 'By digit'), classTable(run.classes));
-  const right = el('div', {}, el('h3', {}, 'Calibration'), calibrationWords(run.calibration));
+  const right = el('div', {});
   section.append(el('div', { class: 'two' }, left, right));
   const drawn = reliabilityChart(run.calibration);
-  right.append(drawn.element);
+  right.append(drawn.element, calibrationWords(run.calibration));
   drawn.start();
 }
 
@@ -24,8 +24,8 @@ function classTable(classes) {
 }
 
 function calibrationWords(calibration) {
-  return el('p', {}, 'Expected calibration error ', el('b', {}, percent(calibration.error)),
-    ': how far, on average over the images, the largest probability lies from the share that is right among those with a like probability. On the dashed line the two are equal.');
+  return el('p', { class: 'note' }, 'Expected calibration error ', el('b', {}, percent(calibration.error)),
+    ': how far, on average over the images, the largest probability lies from the share that is right among those with a like probability. On the dashed line the two are equal; a dot is the larger the more images it stands for.');
 }
 
 function reliabilityChart(calibration) {
@@ -33,7 +33,8 @@ function reliabilityChart(calibration) {
   const most = Math.max(1, ...bins.map((bin) => bin.count));
   const counts = new Map(bins.map((bin) => [bin.confidence, bin.count]));
   const rows = [[0, null, 0], ...bins.map((bin) => [bin.confidence, bin.accuracy, bin.confidence]), [1, null, 1]].sort((a, b) => a[0] - b[0]);
-  return chart({ title: 'Reliability', note: 'share right by largest probability; dots by their number of images', xName: 'largest probability', rows, height: 280,
+  return chart({ title: 'Reliability', note: 'share right, by largest probability', xName: 'largest probability', rows, height: 280, xPad: 14,
+    home: rows.findIndex((row) => counts.get(row[0]) === most),
     range: [0, 1.04], xAxis: (x) => `${figure(100 * x, 4)}\u202f%`, fixedLegend: true,
     xText: (x) => `${percent(x, 1)} sure${counts.has(x) ? `, ${plural(counts.get(x), 'image')}` : ''}`, text: (y) => percent(y, 1), axis: (y) => `${Math.round(100 * y)}\u202f%`,
     series: [{ name: 'right', colour: 'accent', points: true, radius: (x) => 3 + 6 * Math.sqrt((counts.get(x) || 0) / most) },

@@ -2,7 +2,7 @@
 
 function showConfusion(section, run) {
   if (!run.confusion) {
-    section.append(absent('The run left no predictions (predictions.h5), so there is nothing to count. They come with the run\u2019s end.'));
+    section.append(noPredictions(run));
     return;
   }
   const panel = el('div', { class: 'cell-panel', role: 'status' });
@@ -16,7 +16,7 @@ function showConfusion(section, run) {
   const columns = run.confusion.map((row, j) => run.confusion.reduce((sum, other) => sum + other[j], 0));
   const matrix = el('table', { class: 'matrix' },
     el('caption', { class: 'hidden' }, 'Confusion matrix: held-out digits by label (rows) and prediction (columns)'),
-    el('thead', {}, el('tr', {}, el('th', { scope: 'col', class: 'corner' }, el('span', {}, 'label'), ' ', el('span', {}, 'read as')),
+    el('thead', {}, el('tr', {}, el('th', { scope: 'col', class: 'corner' }, el('span', {}, 'read as →'), ' ', el('span', {}, 'label ↓')),
       run.confusion.map((row, i) => el('th', { scope: 'col' }, i)), el('th', { scope: 'col', class: 'total' }, 'all'))),
     el('tbody', {}, body),
     el('tfoot', {}, el('tr', {}, el('th', { scope: 'row' }, 'all'), columns.map((n) => el('td', { class: 'total' }, count(n))), el('td', { class: 'total' }, count(totals.reduce((a, b) => a + b, 0))))));
@@ -66,8 +66,8 @@ function chooseCell(run, panel, cells, label, prediction, total) {
     el('small', {}, `${plural(n, 'image')}, ${percent(total ? n / total : 0, 1)} of the ${count(total)}`));
   const list = el('ul', { class: 'thumbs' }, images.map((index) => {
     const image = run.images[index];
-    return el('li', {}, digit(run.sprite, image.sprite, `Handwritten ${image.label}, row ${image.row}, read as ${image.prediction} with ${percent(image.p_prediction, 1)}`),
-      el('span', { 'aria-hidden': 'true' }, percent(image.p_prediction, image.p_prediction > 0.9995 ? 0 : 1)));
+    return el('li', {}, digit(run.sprite, image.sprite, `Handwritten ${image.label}, row ${image.row}, read as ${image.prediction} with ${odds(image.p_prediction)}`),
+      el('span', { 'aria-hidden': 'true' }, odds(image.p_prediction)));
   }));
   const words = n === 0 ? absent('No held-out digit was read so.') : !images.length ? absent('Its images are not in this page.')
     : images.length < n ? el('p', { class: 'note' }, `${count(images.length)} of them, with the probability of the prediction:`)

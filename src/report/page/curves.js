@@ -26,7 +26,7 @@ function showCurves(section, run) {
   for (const pair of pairs) pair.draw(view, grid);
   const others = [
     some(steps.learning_rate) ? stepChart(run, 'Learning rate', 'learning_rate', { ...PLAIN, zero: true }) : epochChart(run, 'Learning rate', 'learning_rate', { ...PLAIN, zero: true }),
-    stepChart(run, 'Gradient norm', 'gradient_norm', { ...PLAIN, log: true }),
+    stepChart(run, 'Gradient norm', 'gradient_norm', { ...PLAIN, log: true, mean: true }),
     epochChart(run, 'Speed', 'images_per_second', { ...WHOLE, zero: true, note: 'images a second' }),
     phaseChart(run),
   ];
@@ -79,15 +79,17 @@ function epochRows(run, ...keys) {
   return Array.from({ length }, (_, i) => [i + 1, ...keys.map((key) => (run.epochs[key] || [])[i] ?? null)]);
 }
 
+// A value stands for `every` steps, of which the last is its place.
+const stepOf = (run, i) => run.steps.first + (i + 1) * (run.steps.every || 1);
+
 // Training of each step, validation where an epoch ends.
 function stepRows(run, key, window) {
-  const first = run.steps.first + 1;
-  const validation = run.epochs[`val_${key}`] || [];
-  const per = run.steps_per_epoch;
-  return trailingMean(run.steps[key], window).map((value, i) => {
-    const step = first + i;
-    return [step, value, per && step % per === 0 ? validation[step / per - 1] ?? null : null];
+  const rows = trailingMean(run.steps[key], Math.round(window / (run.steps.every || 1))).map((value, i) => [stepOf(run, i), value, null]);
+  (run.epochs[`val_${key}`] || []).forEach((value, epoch) => {
+    const row = Math.ceil(((epoch + 1) * run.steps_per_epoch - run.steps.first) / (run.steps.every || 1)) - 1;
+    if (rows[row]) rows[row][2] = value;
   });
+  return rows;
 }
 
 // Loss or accuracy, of both kinds of rows; drawn anew when the axis is changed, since a chart's axis is part of it.
@@ -122,9 +124,13 @@ function epochChart(run, title, key, look) {
 
 function stepChart(run, title, key, look) {
   if (!run.steps || !some(run.steps[key])) return null;
-  const rows = run.steps[key].map((value, i) => [run.steps.first + 1 + i, known(value) && (!look.log || value > 0) ? value : null]);
-  return chart({ title, note: 'by step', xName: 'step', xText: stepText(run), series: [{ name: title.toLowerCase(), colour: 'accent', width: 1.25 }],
-    rows, marks: restartMarks(run, 'step'), ...look });
+  const values = run.steps[key].map((value) => (known(value) && (!look.log || value > 0) ? value : null));
+  const window = look.mean ? Math.round(firstWindow(values) / (run.steps.every || 1)) : 1;
+  const means = window > 1 ? trailingMean(values, window) : null;
+  const series = means ? [{ name: run.steps.every > 1 ? `mean of ${run.steps.every}` : 'each step', colour: 'faint', width: 1 }, { name: `mean of ${window * (run.steps.every || 1)}`, colour: 'accent' }]
+    : [{ name: title.toLowerCase(), colour: 'accent' }];
+  return chart({ title, note: 'by step', xName: 'step', xText: stepText(run), series,
+    rows: values.map((value, i) => (means ? [stepOf(run, i), value, means[i]] : [stepOf(run, i), value])), marks: restartMarks(run, 'step'), ...look });
 }
 
 function phaseChart(run) {
@@ -133,7 +139,7 @@ function phaseChart(run) {
   if (!present.length) return null;
   const length = Math.max(...present.map(([name]) => phases[name].length));
   const rows = Array.from({ length }, (_, i) => [i + 1, ...present.map(([name]) => phases[name][i] ?? null)]);
-  return chart({ title: 'Time per phase', note: 'seconds of an epoch', xName: 'epoch', xText: epochText, xWhole: true, stacked: true, zero: true, ...SECONDS,
+  return chart({ title: 'Time per phase', note: 'seconds of each epoch, of the first rank, over its threads', xName: 'epoch', xText: epochText, xWhole: true, stacked: true, zero: true, ...SECONDS,
     series: present.map(([name, shade]) => ({ name, colour: shade })), rows, marks: restartMarks(run, 'epoch') });
 }
 

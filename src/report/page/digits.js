@@ -16,13 +16,20 @@ function digit(sheet, place, description) {
 function card(run, index) {
   const image = run.images[index];
   const right = image.label === image.prediction;
-  const bar = (name, digitName, value, kind) => el('div', { class: `odds ${kind}` },
-    el('dt', {}, name, ' ', el('b', {}, digitName)), el('dd', { style: `--share: ${value}` }, percent(value, value > 0.9995 || value < 0.0995 ? 2 : 1)));
+  const bar = (name, digitName, value, kind) => el('div', { class: `odds ${kind}`, style: `--share: ${value}` },
+    el('dt', {}, name, ' ', el('b', {}, digitName)), el('dd', {}, odds(value)));
   return el('li', { class: `card ${right ? 'right' : 'wrong'}` },
     digit(run.sprite, image.sprite, `Handwritten ${image.label}, row ${image.row} of the data`),
     el('p', { class: 'verdict' }, el('b', {}, image.label), right ? ' read right' : [' read as ', el('b', {}, image.prediction)]),
-    el('dl', {}, right ? null : bar('as', image.prediction, image.p_prediction, 'said'), bar(right ? 'as' : 'is', image.label, image.p_label, 'true')),
+    el('dl', {}, right ? null : bar('read as', image.prediction, image.p_prediction, 'said'), bar('label', image.label, image.p_label, 'true')),
     el('p', { class: 'row-name' }, `row ${image.row}`));
+}
+
+// A probability such that none that is not 0 or 1 looks so.
+function odds(value) {
+  if (value > 0 && value < 0.0001) return '<\u202f0.01\u202f%';
+  if (value < 1 && value > 0.9999) return '>\u202f99.99\u202f%';
+  return percent(value, value > 0.9995 || value < 0.0995 ? 2 : 1);
 }
 
 const CARDS_AT_ONCE = 120;
@@ -55,11 +62,16 @@ function gallery(run, label) {
   return { element, show };
 }
 
+function noPredictions(run) {
+  return absent(run.missing && run.missing.length ? run.missing.join(' ')
+    : 'The run has left no predictions (predictions.h5) yet; they come with its end.');
+}
+
 const hasImages = (run) => run.images && run.sprite && run.sprite.png;
 
 function showErrors(section, run) {
   if (!hasImages(run)) {
-    section.append(absent('The run left no predictions (predictions.h5), so there are no images to show. They come with the run\u2019s end.'));
+    section.append(noPredictions(run));
     return;
   }
   if (!run.errors.length) {
@@ -75,7 +87,7 @@ function showErrors(section, run) {
     const shown = run.errors.filter((index) => passes(run.images[index]));
     cards.show(shown);
     const where = { either: 'as label or prediction', label: 'as label', prediction: 'as prediction' }[filter.side];
-    told.textContent = filter.digit === 'all' ? `All ${plural(shown.length, 'error')}.` : `${count(shown.length)} of ${plural(run.errors.length, 'error')}, with ${filter.digit} ${where}.`;
+    told.textContent = filter.digit === 'all' ? `${run.errors_left_out ? `The surest ${count(shown.length)} of ${plural(shown.length + run.errors_left_out, 'error')}` : plural(shown.length, 'error')}.` : `${count(shown.length)} of ${plural(run.errors.length, 'error')}, with ${filter.digit} ${where}.`;
   };
   const side = choice({ name: 'error-side', label: 'as', options: [['either', 'either'], ['label', 'label'], ['prediction', 'prediction']], value: 'either',
     change: (value) => { filter.side = value; apply(); } });
@@ -88,7 +100,7 @@ function showErrors(section, run) {
 
 function showUnsure(section, run) {
   if (!hasImages(run) || !run.unsure || !run.unsure.length) {
-    section.append(absent('The run left no predictions (predictions.h5).'));
+    section.append(noPredictions(run));
     return;
   }
   const cards = gallery(run, 'The least sure first');

@@ -44,14 +44,14 @@ function runSwitches(runs, comparison, view) {
     whole.addEventListener('change', settle);
     return el('div', { class: 'switch-row' }, el('label', { class: 'check' }, whole, group.runs.length === 1 ? swatch(g) : null, el('b', {}, group.name)), seeds);
   });
-  return el('fieldset', { class: 'switches' }, el('legend', {}, 'Shown runs'), rows);
+  return el('fieldset', { class: 'switches' }, el('legend', {}, 'Shown runs'), el('div', {}, rows));
 }
 
 function overlayChart(runs, comparison, view, title, key, look) {
   const rows = view.by === 'epoch' ? rowsByEpoch(runs, key) : rowsByTime(runs, key);
   const byTime = view.by === 'time';
   return chart({ title, note: byTime ? 'by time of training' : 'by epoch', xName: byTime ? 'time' : 'epoch', xText: byTime ? (x) => `after ${duration(x)}` : epochText, xAxis: byTime ? duration : null,
-    xWhole: !byTime, carry: byTime, fixedLegend: true, height: 260, rows, ...look,
+    xWhole: !byTime, dots: false, carry: byTime, fixedLegend: true, height: 260, rows, ...look,
     series: runs.map((run, i) => {
       const { group, seat } = placeOf(comparison, i);
       return { name: run.name, colour: runColour(group), dash: seat % DASHES.length };

@@ -37,7 +37,7 @@ function rgb(hex) {
 }
 
 function augmentedFigure(sheet) {
-  if (!sheet || !sheet.labels || !sheet.labels.length) return absent('The run left no sheet of its training images.');
+  if (!sheet || !sheet.labels || !sheet.labels.length) return absent('The run has left no sheet of its training images (predictions.h5).');
   const list = el('ul', { class: 'thumbs small', 'aria-label': 'Augmented training images' }, sheet.labels.map((label, i) =>
     el('li', {}, digit(sheet, i, `Augmented ${label}`), el('span', { 'aria-hidden': 'true' }, label))));
   const element = el('figure', { class: 'sheet' },

@@ -28,6 +28,7 @@ function showResult(section, run) {
         ['Processes', known(headline.ranks) ? plural(headline.ranks, 'rank') : null, known(headline.threads) ? `${plural(headline.threads, 'thread')} each, ${count(headline.shards)} shards` : null],
         ['Data', known(data.train_rows) ? count(data.train_rows) : null, `digits to learn from, ${count(data.validation_rows)} held out`],
       ])),
+    (run.missing || []).map((sentence) => el('p', { class: 'note' }, sentence)),
     el('dl', { class: 'lines' }, [
       ['Machine', headline.machine], ['Kernels', headline.kernels], ['Data', data.path, data.fingerprint ? `fingerprint ${data.fingerprint}` : null],
       ['Program', headline.program], ['State digest', headline.digest], ['Folder', run.directory],
