@@ -51,12 +51,13 @@ static Status check_data(const Run *run, const Checkpoint *checkpoint) {
                        run->config->data.path, info->fingerprint, checkpoint->data_fingerprint);
 }
 
-/* Rank 0: a run that goes on after its first step says where it did. */
+/* Rank 0: a run that goes on with its training says where it did. */
 static Status note_restart(const Run *run) {
     const Progress *progress = &run->trainer->progress;
     Restart restart = {(int64_t)progress->step, (int64_t)progress->epoch, (int64_t)time(NULL),
                        comm_size(run->comm)};
-    return progress->step > 0 ? history_add_restart(&run->trainer->history, &restart) : STATUS_OK;
+    if (progress->step == 0 || run_is_done(run->config, progress)) return STATUS_OK;
+    return history_add_restart(&run->trainer->history, &restart);
 }
 
 /* Rank 0: moves what the checkpoint holds into the trainer. */
