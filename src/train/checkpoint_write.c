@@ -182,6 +182,7 @@ static Status write_provenance(H5File *file, const Checkpoint *checkpoint) {
     TRY(h5file_set_text(file, GROUP, "kernels", checkpoint->kernels));
     TRY(h5file_set_i64(file, GROUP, "ranks", checkpoint->ranks));
     TRY(h5file_set_i64(file, GROUP, "threads", checkpoint->threads));
+    TRY(h5file_set_text(file, GROUP, "machine", checkpoint->machine));
     TRY(h5file_set_text(file, GROUP, "date", date));
 cleanup:
     return status;
@@ -216,11 +217,6 @@ static bool same_config(const Config *a, const Config *b) {
     return same;
 }
 
-static bool same_series(const Series *a, const Series *b) {
-    return a->count == b->count && a->quantities == b->quantities &&
-           memcmp(a->values, b->values, a->count * a->quantities * sizeof *a->values) == 0;
-}
-
 /* Of vectors that need not be there. */
 static bool same_vector(const float *a, const float *b, size_t bytes) {
     return a == NULL || b == NULL ? a == b : memcmp(a, b, bytes) == 0;
@@ -240,8 +236,7 @@ static bool same_vectors(const Checkpoint *a, const Checkpoint *b) {
 static bool same_content(const Checkpoint *a, const Checkpoint *b) {
     return same_config(&a->config, &b->config) && same_vectors(a, b) &&
            memcmp(&a->progress, &b->progress, sizeof a->progress) == 0 &&
-           same_series(&a->history.epochs, &b->history.epochs) &&
-           same_series(&a->history.steps, &b->history.steps) &&
+           history_same(&a->history, &b->history) &&
            strcmp(a->data_fingerprint, b->data_fingerprint) == 0 && a->train_rows == b->train_rows;
 }
 
