@@ -53,6 +53,8 @@ typedef struct Layer {
     /* Set by kind->plan; what it does not set is 0. */
     Shape out;
     size_t window[2];         /* conv, pool: height, width */
+    size_t stride;            /* conv */
+    bool valid;               /* conv: without padding */
     double rate;              /* dropout */
     double momentum, epsilon; /* batchnorm */
     Activation activation;
@@ -147,6 +149,9 @@ static inline bool layer_has_bias(const Layer *layer) {
 /* The bias (out.c) of a conv or dense layer; if it has none, zeros that are made in the call's
  * workspace from number `used` on. */
 const float *layer_bias(const LayerCall *call, size_t used);
+
+/* Of a layer of kind conv. */
+ConvShape conv_shape_of(const Layer *layer);
 
 /* The members of Keras's config that conv and dense layers share. */
 void layer_write_weights_config(FILE *out, const Layer *layer);

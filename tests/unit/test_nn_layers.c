@@ -8,12 +8,20 @@
 typedef void (*TapVisitor)(const Bench *bench, size_t n, size_t x, size_t k, size_t y,
                            double *sums);
 
+/* TensorFlow's zeros before the image: half of what ceil(in / stride) windows reach beyond it. */
+static size_t zeros_before(const Layer *layer, size_t in, size_t taps) {
+    size_t end = ((in + layer->stride - 1) / layer->stride - 1) * layer->stride + taps;
+    return layer->valid || end < in ? 0 : (end - in) / 2;
+}
+
 static void visit_pixel(const Bench *bench, size_t n, size_t j, size_t i, TapVisitor visit,
                         double *sums) {
-    Shape in = bench->layer.in, out = bench->layer.out;
-    size_t kh = bench->layer.window[0], kw = bench->layer.window[1];
+    const Layer *layer = &bench->layer;
+    Shape in = layer->in, out = layer->out;
+    size_t kh = layer->window[0], kw = layer->window[1];
     for (size_t tap = 0; tap < kh * kw; tap++) {
-        size_t row = j + tap / kw - (kh - 1) / 2, column = i + tap % kw - (kw - 1) / 2;
+        size_t row = j * layer->stride + tap / kw - zeros_before(layer, in.h, kh);
+        size_t column = i * layer->stride + tap % kw - zeros_before(layer, in.w, kw);
         if (row >= in.h || column >= in.w) continue; /* negative ones wrap round to large ones */
         for (size_t c = 0; c < in.c * out.c; c++)
             visit(bench, n, (row * in.w + column) * in.c + c / out.c, tap * in.c * out.c + c,
@@ -95,6 +103,66 @@ static void test_conv_with_an_even_kernel_pads_as_keras(void **state) {
     (void)state;
     check_conv("conv 2x2 3", (Shape){4, 5, 2, false});
     check_conv("conv 4x3 3", (Shape){5, 5, 1, false});
+}
+
+static void test_conv_with_strides_and_without_padding(void **state) {
+    (void)state;
+    check_conv("conv 3x3 4 stride 2", (Shape){6, 5, 3, false});
+    check_conv("conv 5x5 7 same stride 2", (Shape){9, 10, 5, false});
+    check_conv("conv 1x1 2 stride 2", (Shape){5, 4, 3, false});
+    check_conv("conv 2x3 2 stride 3", (Shape){7, 6, 2, false});
+    check_conv("conv 3x3 4 valid", (Shape){6, 5, 3, false});
+    check_conv("conv 4x2 3 stride 2 valid", (Shape){7, 7, 2, false});
+    check_conv("conv 3x5 2 valid", (Shape){3, 5, 2, false});
+}
+
+/* Of x = 1, 2, 3 ..., a kernel 1, 2, 3 ... and dy = 1, 2, 3 ..., as keras.ops.conv computes it
+ * (Keras 3.9.2 with JAX). */
+typedef struct Known {
+    const char *text;
+    size_t h, w, outputs;
+    float y[6], dx[21];
+} Known;
+
+static const Known known[] = {
+    {"conv 3x3 1 stride 2", 4, 5, 6, {276, 456, 318, 240, 352, 220}, {2,  5,  4,  9,  6,  5,  14,
+                                                                      10, 24, 15, 16, 40, 26, 60,
+                                                                      36, 20, 44, 25, 54, 30}},
+    {"conv 2x3 1 stride 2", 5, 4, 6, {106, 79, 274, 175, 110, 59}, {1,  2,  5, 4,  4,  5,  14,
+                                                                    10, 3,  6, 13, 8,  12, 15,
+                                                                    34, 20, 5, 10, 21, 12}},
+    {"conv 3x2 1 stride 2 valid", 5, 4, 4, {149, 191, 317, 359}, {1,  2,  2,  4,  3,  4, 6,
+                                                                  8,  8,  12, 14, 20, 9, 12,
+                                                                  12, 16, 15, 18, 20, 24}},
+    {"conv 2x2 1 stride 3",
+     4,
+     4,
+     4,
+     {44, 28, 41, 16},
+     {1, 2, 0, 2, 3, 4, 0, 6, 0, 0, 0, 0, 3, 6, 0, 4}},
+    {"conv 3x1 1 stride 3", 7, 3, 3, {14, 66, 54}, {2, 0, 0, 3, 0, 0, 2, 0, 0, 4, 0,
+                                                    0, 6, 0, 0, 3, 0, 0, 6, 0, 0}},
+};
+
+static void test_strided_conv_has_kerass_numbers(void **state) {
+    (void)state;
+    for (size_t k = 0; k < sizeof known / sizeof *known; k++) {
+        Bench bench;
+        bench_start(&bench, known[k].text, (Shape){known[k].h, known[k].w, 1, false});
+        assert_int_equal(shape_size(bench.layer.out), known[k].outputs);
+        bench.pass.count = 1;
+        for (size_t i = 0; i < known[k].h * known[k].w; i++) bench.x[i] = (float)i + 1.0F;
+        for (size_t i = 0; i < bench.layer.parameter_count; i++) bench.params[i] = (float)i + 1.0F;
+        for (size_t i = 0; i < known[k].outputs; i++) bench.dy[i] = (float)i + 1.0F;
+        bench.params[bench.layer.tensors[1].offset] = 0.0F;
+        LayerCall call = bench_call(&bench);
+        conv_kind.forward(&call);
+        conv_kind.backward_input(&call);
+        for (size_t i = 0; i < known[k].outputs; i++) assert_true(bench.y[i] == known[k].y[i]);
+        for (size_t i = 0; i < known[k].h * known[k].w; i++)
+            assert_true(bench.dx[i] == known[k].dx[i]);
+        bench_end(&bench);
+    }
 }
 
 /* Large enough for several blocks of rows, the last one shorter. */
@@ -286,6 +354,8 @@ int main(void) {
         cmocka_unit_test(test_conv_of_a_single_pixel),
         cmocka_unit_test(test_conv_with_a_kernel_larger_than_the_image),
         cmocka_unit_test(test_conv_with_an_even_kernel_pads_as_keras),
+        cmocka_unit_test(test_conv_with_strides_and_without_padding),
+        cmocka_unit_test(test_strided_conv_has_kerass_numbers),
         cmocka_unit_test(test_conv_in_blocks),
         cmocka_unit_test(test_conv_adds_bias_before_relu),
         cmocka_unit_test(test_maxpool_keeps_a_nan),

@@ -148,6 +148,37 @@ static void test_shapes_that_do_not_fit(void **state) {
         "1x14");
 }
 
+static void test_strides_and_padding(void **state) {
+    (void)state;
+    assert_int_equal(parameters_of("conv 3x3 2 stride 2, flatten, dense 10 softmax"),
+                     20 + 14 * 14 * 20 + 10);
+    assert_int_equal(parameters_of("conv 5x5 2 valid nobias stride 3, flatten, dense 10 softmax"),
+                     50 + 8 * 8 * 20 + 10);
+    expect_failure("conv 3x3 2 same valid",
+                   "model.layers: layer 1 \"conv 3x3 2 same valid\": \"same\" and \"valid\" "
+                   "contradict; remove one of them");
+    expect_failure("conv 3x3 2 stride 2 stride 3",
+                   "model.layers: layer 1 \"conv 3x3 2 stride 2 stride 3\": \"stride\" is said "
+                   "twice, or against another word; remove one of them");
+    expect_failure("conv 3x3 2 stride",
+                   "model.layers: layer 1 \"conv 3x3 2 stride\": stride missing: expected a whole "
+                   "number from 1 to 1000000, as in \"conv 5x5 32 same relu\"");
+    expect_failure("maxpool 9x9, conv 3x4 2 valid",
+                   "model.layers: layer 2 \"conv 3x4 2 valid\": without padding, the kernel 3x4 is "
+                   "larger than its input, 3x3; make it smaller or say same");
+}
+
+static void test_batchnorm_words(void **state) {
+    (void)state;
+    assert_int_equal(parameters_of("flatten, batchnorm momentum .5 relu, dense 10 softmax"),
+                     3 * MODEL_BUFFERS_ALIGNMENT + 2 * 784); /* behind 9,418 trained */
+    expect_failure("batchnorm momentum 1",
+                   "model.layers: layer 1 \"batchnorm momentum 1\": momentum is \"1\": expected a "
+                   "number from 0 to below 1, as in \"batchnorm relu\"");
+    expect_failure("batchnorm softmax", "model.layers: layer 1 \"batchnorm softmax\": the last "
+                                        "layer must be \"dense 10 softmax\"");
+}
+
 static void test_the_last_layer_is_ten_with_softmax(void **state) {
     (void)state;
     const char *const bad[] = {"dense 9 softmax", "dense 10", "dense 10 relu",
@@ -203,6 +234,8 @@ int main(void) {
         cmocka_unit_test(test_empty_places),
         cmocka_unit_test(test_a_long_layer_is_cut_in_the_error),
         cmocka_unit_test(test_shapes_that_do_not_fit),
+        cmocka_unit_test(test_strides_and_padding),
+        cmocka_unit_test(test_batchnorm_words),
         cmocka_unit_test(test_the_last_layer_is_ten_with_softmax),
         cmocka_unit_test(test_absurd_sizes),
         cmocka_unit_test(test_public_door),
