@@ -118,6 +118,23 @@ static void test_maxpool_that_leaves_pixels_over(void **state) {
         "conv 3x3 18, maxpool 2x3, flatten, dense 10 softmax", {5, 7, 1, false}, 2, KINKED});
 }
 
+static void test_average_pools(void **state) {
+    (void)state;
+    run((Check){"conv 3x3 3, avgpool 2x3, conv 2x2 19, globalavgpool, dense 10 softmax",
+                {5, 7, 1, false},
+                2,
+                SMOOTH});
+}
+
+static void test_rectifiers(void **state) {
+    (void)state;
+    run((Check){"conv 3x3 3, relu, conv 2x2 4, leakyrelu 0.2, flatten, dense 7, leakyrelu, "
+                "dense 10 softmax",
+                {5, 4, 1, false},
+                2,
+                KINKED});
+}
+
 static void test_dropout(void **state) {
     (void)state;
     run((Check){"conv 3x3 2, dropout 0.3, flatten, dense 7, dropout .5, dense 10 softmax",
@@ -215,6 +232,8 @@ int main(void) {
         cmocka_unit_test(test_conv_relu),
         cmocka_unit_test(test_maxpool),
         cmocka_unit_test(test_maxpool_that_leaves_pixels_over),
+        cmocka_unit_test(test_average_pools),
+        cmocka_unit_test(test_rectifiers),
         cmocka_unit_test(test_dropout),
         cmocka_unit_test(test_no_bias),
         cmocka_unit_test(test_batchnorm),

@@ -264,6 +264,64 @@ static void test_maxpool_is_its_definition(void **state) {
     }
 }
 
+/* Of x = 0, 1, 2 ...: whole numbers, so that nothing is rounded but the division. */
+static void check_mean(const char *text, Shape in, size_t outputs, const float y[]) {
+    Bench bench;
+    bench_start(&bench, text, in);
+    bench.pass.count = 1;
+    assert_int_equal(shape_size(bench.layer.out), outputs);
+    for (size_t i = 0; i < shape_size(in); i++) bench.x[i] = (float)i;
+    net_fill(bench.dx, shape_size(in), 6, 1.0F);
+    LayerCall call = bench_call(&bench);
+    bench.layer.kind->forward(&call);
+    bench.layer.kind->backward_input(&call);
+    for (size_t i = 0; i < outputs; i++) assert_true(fabsf(bench.y[i] - y[i]) < 1e-5F);
+    bench_end(&bench);
+}
+
+static void test_average_pools_are_means(void **state) {
+    (void)state;
+    check_mean("avgpool 2x2", (Shape){2, 5, 1, false}, 2, (const float[]){3.0F, 5.0F});
+    check_mean("avgpool 3x1", (Shape){3, 2, 2, false}, 4, (const float[]){4.0F, 5.0F, 6.0F, 7.0F});
+    check_mean("globalavgpool", (Shape){3, 5, 2, false}, 2, (const float[]){14.0F, 15.0F});
+}
+
+static void test_avgpool_gives_nothing_to_pixels_left_over(void **state) {
+    (void)state;
+    Bench bench;
+    bench_start(&bench, "avgpool 2x2", (Shape){3, 3, 1, false});
+    const float dx[] = {0.5F, 0.5F, 0, 0.5F, 0.5F, 0, 0, 0, 0};
+    bench.dy[0] = 2.0F;
+    net_fill(bench.dx, 9, 6, 1.0F);
+    LayerCall call = bench_call(&bench);
+    bench.layer.kind->backward_input(&call);
+    assert_memory_equal(bench.dx, dx, sizeof dx);
+    bench_end(&bench);
+}
+
+static void check_rectifier(const char *text, float slope) {
+    Bench bench;
+    bench_start(&bench, text, (Shape){1, 1, 70, true});
+    bench.x[0] = 0.0F;
+    bench.x[1] = NAN;
+    LayerCall call = bench_call(&bench);
+    bench.layer.kind->forward(&call);
+    bench.layer.kind->backward_input(&call);
+    for (size_t i = 0; i < SAMPLES * 70; i++) {
+        float x = bench.x[i], dy = bench.dy[i];
+        assert_true(i == 1 ? isnan(bench.y[i]) : bench.y[i] == (x < 0.0F ? slope * x : x));
+        assert_true(bench.dx[i] == (x > 0.0F ? dy : slope * dy));
+    }
+    bench_end(&bench);
+}
+
+static void test_rectifiers(void **state) {
+    (void)state;
+    check_rectifier("relu", 0.0F);
+    check_rectifier("leakyrelu 0.25", 0.25F);
+    check_rectifier("leakyrelu", 0.3F);
+}
+
 static bool is_dropped(const Bench *bench, size_t n, size_t e) {
     RngStream stream = {99, RNG_DROPOUT, 4, 6, bench->ids[n]};
     uint32_t words[4];
@@ -361,6 +419,9 @@ int main(void) {
         cmocka_unit_test(test_maxpool_keeps_a_nan),
         cmocka_unit_test(test_maxpool_gives_the_gradient_to_the_first_of_equals),
         cmocka_unit_test(test_maxpool_is_its_definition),
+        cmocka_unit_test(test_average_pools_are_means),
+        cmocka_unit_test(test_avgpool_gives_nothing_to_pixels_left_over),
+        cmocka_unit_test(test_rectifiers),
         cmocka_unit_test(test_dropout_masks_stay_what_they_were),
         cmocka_unit_test(test_dropout_of_any_length),
         cmocka_unit_test(test_dropout_mask_is_a_pure_function),

@@ -42,8 +42,8 @@ static void test_unknown_layer_names_the_nearest(void **state) {
                    "model.layers: layer 3 \"maxpol 2x2\": unknown layer \"maxpol\"; did you mean "
                    "maxpool?");
     expect_failure("transformer", "model.layers: layer 1 \"transformer\": unknown layer "
-                                  "\"transformer\"; there are: conv, dense, batchnorm, maxpool, "
-                                  "dropout, flatten");
+                                  "\"transformer\"; there are: conv, dense, batchnorm, relu, "
+                                  "leakyrelu, maxpool, avgpool, globalavgpool, dropout, flatten");
 }
 
 static void test_unknown_word_names_the_nearest(void **state) {
@@ -168,6 +168,21 @@ static void test_strides_and_padding(void **state) {
                    "larger than its input, 3x3; make it smaller or say same");
 }
 
+static void test_pools_and_rectifiers(void **state) {
+    (void)state;
+    assert_int_equal(parameters_of("relu, avgpool 9x9, leakyrelu, flatten, dense 10 softmax"), 100);
+    assert_int_equal(parameters_of("conv 1x1 3, globalavgpool, dense 10 softmax"), 46);
+    expect_failure("globalavgpool 2x2",
+                   "model.layers: layer 1 \"globalavgpool 2x2\": \"2x2\" is one word too many; "
+                   "expected a comma or the end, as in \"globalavgpool\"");
+    expect_failure("globalavgpool, avgpool 2x2",
+                   "model.layers: layer 2 \"avgpool 2x2\": avgpool needs an image, and its input "
+                   "is 1 numbers in a row; put it before flatten");
+    expect_failure("leakyrelu 2",
+                   "model.layers: layer 1 \"leakyrelu 2\": slope is \"2\": expected a number from "
+                   "0 to below 1, as in \"leakyrelu 0.1\"");
+}
+
 static void test_batchnorm_words(void **state) {
     (void)state;
     assert_int_equal(parameters_of("flatten, batchnorm momentum .5 relu, dense 10 softmax"),
@@ -235,6 +250,7 @@ int main(void) {
         cmocka_unit_test(test_a_long_layer_is_cut_in_the_error),
         cmocka_unit_test(test_shapes_that_do_not_fit),
         cmocka_unit_test(test_strides_and_padding),
+        cmocka_unit_test(test_pools_and_rectifiers),
         cmocka_unit_test(test_batchnorm_words),
         cmocka_unit_test(test_the_last_layer_is_ten_with_softmax),
         cmocka_unit_test(test_absurd_sizes),
