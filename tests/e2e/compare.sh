@@ -69,26 +69,34 @@ for _ in 1 2 3 4 5; do
     pkill -TERM -f -- "^$program compare .*--data $work/" || true
     rc=0
     wait $job || rc=$?
-    [ $rc -eq 0 ] || break # else it had ended before the signal came
+    [ "$rc" -eq 0 ] || break # else it had ended before the signal came
 done
-[ $rc -eq 75 ] || fail "exit code $rc, not 75, of a comparison that was stopped: $(tail halted.txt)"
+[ "$rc" -eq 75 ] || fail "exit code $rc, not 75, of a comparison that was stopped: $(tail halted.txt)"
 [ ! -e halted/report.html ] || fail "a stopped comparison made its page"
 compare 3 small.yaml other.yaml -o halted "${long[@]}" >on.txt
 grep -q 'nothing is left to be done' on.txt || fail "the finished run was trained again"
 grep -q 'resuming from halted/other-0' on.txt || fail "the stopped run was not gone on with"
 for run in small-0 other-0; do
-    [ "$(digest_of halted/$run/log.txt)" = "$(digest_of whole/$run/log.txt)" ] || fail "$run: other bits"
+    [ "$(digest_of halted/$run/log.txt | tail -n 1)" = "$(digest_of whole/$run/log.txt)" ] ||
+        fail "$run: other bits"
 done
 says halted/report.html 'len(d["runs"][1]["restarts"]), d["runs"][1]["restarts"][0]["ranks"]' '(1, 3)'
 
 # A run that diverges is left behind; the others and the page are made, and the exit code tells.
-{
-    cat small.yaml
-    printf 'optimizer:\n  kind: sgd\n  learning_rate: 1000\n  momentum: 0.999\n'
-} >wild.yaml
+cat >wild.yaml <<'EOF'
+model:
+  layers:
+    - flatten
+    - dense 32
+    - dense 32
+    - dense 10 softmax
+optimizer:
+  kind: sgd
+  learning_rate: 1000
+EOF
 rc=0
 compare 1 wild.yaml small.yaml -o wild "${long[@]}" >wild.txt || rc=$?
-[ $rc -eq 5 ] || fail "exit code $rc, not 5, with a run that diverged"
+[ "$rc" -eq 5 ] || fail "exit code $rc, not 5, with a run that diverged"
 grep -q 'warning: wild/wild-0: .*not finite' wild.txt || fail "no word of the divergence"
 [ -s wild/report.html ] || fail "no page beside a run that diverged"
 
@@ -102,15 +110,15 @@ says old.html 'len(c["pairs"]), len(c["groups"]), len(d["runs"][2]["epochs"]["va
 # Runs of one name are called by their paths.
 cp -r all/small-0 small-0
 "$program" report small-0 all/small-0 -o names.html >/dev/null 2>&1
-says names.html '[r["name"] for r in d["runs"]]' "['small-0', 'all/small-0']"
+says names.html 'sorted(r["name"] for r in d["runs"])' "['all/small-0', 'small-0']"
 
 # Mistakes.
 one=(mpirun -np 1 -quiet "$program" compare)
 expect_error 2 'no file is named' "${one[@]}" -o x
-expect_error 2 '-o FILE is missing' "${one[@]}" small.yaml
+expect_error 2 'o FILE is missing' "${one[@]}" small.yaml
 expect_error 2 'missing\.yaml' "${one[@]}" small.yaml missing.yaml -o x
-expect_error 2 'have one name' "${one[@]}" small.yaml "$source/configs/../configs/smoke.yaml" "$work/small.yaml" -o x
-expect_error 2 '--seeds many: expected a number' "${one[@]}" small.yaml --seeds many -o x
+expect_error 2 'have one name' "${one[@]}" small.yaml "$work/small.yaml" -o x
+expect_error 2 'seeds many: expected a number' "${one[@]}" small.yaml --seeds many -o x
 expect_error 2 'training\.seed=3: .*--seeds' "${one[@]}" small.yaml -o x training.seed=3
 expect_error 2 'training\.epocs.*did you mean' "${one[@]}" small.yaml -o x training.epocs=3
 expect_error 3 'nowhere\.h5' "${one[@]}" small.yaml -o x --data nowhere.h5
