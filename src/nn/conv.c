@@ -12,10 +12,11 @@ static ConvShape shape_of(const Layer *layer) {
 
 static ConvCall conv_call(const LayerCall *call) {
     const Layer *layer = call->layer;
-    return (ConvCall){.shape = shape_of(layer),
+    const ConvShape shape = shape_of(layer);
+    return (ConvCall){.shape = shape,
                       .n = call->pass->count,
                       .kernel = call->params,
-                      .bias = call->params + layer->tensors[0].count,
+                      .bias = layer_bias(call, layer->conv->workspace(&shape)),
                       .activation = layer->activation,
                       .x = call->x,
                       .y = call->y,
@@ -39,6 +40,7 @@ static void backward_weights(const LayerCall *call) {
     const Layer *layer = call->layer;
     ConvCall conv = conv_call(call);
     layer->conv->backward_weights(&conv);
+    if (!layer_has_bias(layer)) return;
     activation_bias_gradient(call->dparams + layer->tensors[0].count, call->dy, conv.n,
                              layer->out.h * layer->out.w, layer->out.c);
 }
@@ -47,21 +49,32 @@ static void choose_kernel(Layer *layer) {
     ConvShape shape = shape_of(layer);
     layer->conv = kernels_choose_conv(layer->kernels, &shape);
     layer->forward_workspace = layer->backward_workspace = layer->conv->workspace(&shape);
+    if (!layer_has_bias(layer)) layer->forward_workspace += layer->out.c;
+}
+
+static Status read_words(Layer *layer, Words *words, bool *biased) {
+    enum { SAME = ACTIVATION_COUNT, NOBIAS, KNOWN };
+    static const char *const known[KNOWN] = {ACTIVATION_WORDS, "same", "nobias"};
+    LayerOptions options = {.known = known, .count = KNOWN};
+    Status status = STATUS_OK;
+    while (words_left(words)) TRY(layer_read_option(&options, layer, words));
+    *biased = !options.seen[NOBIAS];
+cleanup:
+    return status;
 }
 
 static Status plan(Layer *layer, Words *words) {
-    static const char *const known[] = {ACTIVATION_WORDS, "same"};
     Status status = STATUS_OK;
     size_t filters = 0, *window = layer->window;
+    bool biased = true;
     TRY(layer_needs_image(layer, words));
     TRY(words_pair(window, words, "kernel"));
     TRY(words_size(&filters, words, "filters"));
-    TRY(layer_read_options(layer, words, known, sizeof known / sizeof *known));
+    TRY(read_words(layer, words, &biased));
     if (window[0] > MAX_SIDE || window[1] > MAX_SIDE)
         TRY(words_fail(words, "a kernel has at most %d x %d taps", MAX_SIDE, MAX_SIDE));
     size_t dims[] = {window[0], window[1], layer->in.c, filters};
-    TRY(layer_add_tensor(layer, words, "kernel", 4, dims));
-    TRY(layer_add_tensor(layer, words, "bias", 1, (size_t[]){filters}));
+    TRY(layer_add_weights(layer, words, 4, dims, biased));
     layer->out = (Shape){layer->in.h, layer->in.w, filters, false};
     choose_kernel(layer);
 cleanup:

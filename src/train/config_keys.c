@@ -60,6 +60,8 @@ const ConfigKey CONFIG_KEYS[] = {
     WHOLE(training.seed, CHANGES_ANSWER, "0", 0, 9007199254740991, "of everything random"),
     BOOL(training.drop_last, CHANGES_ANSWER, "false", "leave out an epoch's last, short batch"),
     REAL(training.label_smoothing, "0", 0, 0.999999, "share of each target given to all classes"),
+    WHOLE(training.validate_every, CHANGES_ANSWER, "1", 0, 1e6,
+          "epochs; the last one is validated too; 0: that one only"),
     WHOLE(training.early_stopping, CHANGES_NOTHING, "0", 0, 1e6,
           "stop after so many epochs without a better one; 0: never"),
 
@@ -87,7 +89,14 @@ const ConfigKey CONFIG_KEYS[] = {
     CHOICE(schedule.fall, CHANGES_ANSWER, "cosine", SCHEDULE_FALL_NAMES,
            "cosine, one_cycle: the shape of the way down"),
 
+    CHOICE(average.kind, CHANGES_ANSWER, "none", AVERAGE_NAMES, "of the weights, to predict with"),
+    REAL(average.decay, "0.999", 0, 0.999999, "ema: what the average keeps of itself"),
+    REAL(average.start_epoch, "0", 0, 1e6, "epochs before the first weights are taken in"),
+    WHOLE(average.every_steps, CHANGES_ANSWER, "1", 1, 1e9, "steps between weights taken in"),
+
     WHOLE(checkpoint.keep, CHANGES_NOTHING, "3", 1, 1e6, "newest files kept, beside the best"),
+    WHOLE(checkpoint.every_epochs, CHANGES_NOTHING, "1", 0, 1e6,
+          "and after the best and the last; 0: after those only"),
     WHOLE(checkpoint.every_steps, CHANGES_NOTHING, "0", 0, 1e9, "also within epochs; 0: no"),
 
     BOOL(output.predict, CHANGES_NOTHING, "true", "write submission.csv at the end"),

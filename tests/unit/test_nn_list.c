@@ -42,8 +42,8 @@ static void test_unknown_layer_names_the_nearest(void **state) {
                    "model.layers: layer 3 \"maxpol 2x2\": unknown layer \"maxpol\"; did you mean "
                    "maxpool?");
     expect_failure("transformer", "model.layers: layer 1 \"transformer\": unknown layer "
-                                  "\"transformer\"; there are: conv, dense, maxpool, dropout, "
-                                  "flatten");
+                                  "\"transformer\"; there are: conv, dense, batchnorm, maxpool, "
+                                  "dropout, flatten");
 }
 
 static void test_unknown_word_names_the_nearest(void **state) {
