@@ -226,7 +226,7 @@ async function tryDigit(element, network, run) {
   const clear = el('button', { type: 'button', class: 'plain', onclick: board.clear }, 'Clear');
   const box = el('div', { class: 'try' },
     el('div', { class: 'pad' }, el('div', { class: 'frame' }, board.canvas, hint), el('div', { class: 'pad-tools' }, undo, clear)),
-    el('figure', { class: 'sight' }, said, seen.canvas, el('figcaption', {}, 'as the network sees it')),
+    el('figure', { class: 'sight' }, seen.canvas, el('figcaption', {}, 'as the network sees it'), said),
     chances.element, spoken, samplesList(run, board.show));
   box.addEventListener('keydown', (event) => {
     if ((event.ctrlKey || event.metaKey) && event.key === 'z' && !board.empty()) board.undo();
