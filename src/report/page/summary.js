@@ -48,7 +48,7 @@ function showModel(section, run) {
     table({ caption: 'Layers of the model, from the image to the ten probabilities', hideCaption: true, class: 'model',
       head: ['Layer', 'Class', 'Output', 'Parameters', ...(kernels ? ['Kernel'] : [])],
       rows: model.layers.map((layer) => [layer.name, layer.class, layer.output,
-        el('span', { class: 'share', style: `--share: ${layer.parameters / model.parameters}` }, layer.parameters ? count(layer.parameters) : '0'),
+        el('span', { class: 'share', style: layer.parameters ? `--share: ${layer.parameters / model.parameters}` : null }, count(layer.parameters)),
         ...(kernels ? [layer.kernel || ''] : [])]),
       numbers: [3] }),
   ]);
