@@ -145,6 +145,19 @@ cleanup:
     return status;
 }
 
+Status safefile_replace(const char *path, const void *bytes, size_t count, Status blame) {
+    Status status;
+    SafeFile file;
+    TRY(safefile_begin(&file, path, blame));
+    TRY(write_bytes(&file, bytes, count, blame));
+    if (rename(file.temporary, file.target) != 0)
+        TRY(status_fail_errno(blame, "%s: cannot be put in place", path));
+    file.temporary[0] = '\0';
+cleanup:
+    safefile_abandon(&file);
+    return status;
+}
+
 /* Makes one folder, and its entry durable: a file in it is as durable as the folder is. */
 static Status make_one_folder(const char *path, Status blame) {
     struct stat info;

@@ -36,6 +36,14 @@ static void name_sample(Batch *batch, size_t i, uint32_t row, uint8_t label) {
     batch->ids[i] = row;
 }
 
+/* target (10): the share `smoothing` of its weight is spread over all classes alike, as in Keras's
+ * CategoricalCrossentropy (Szegedy et al., CVPR 2016, section 7). */
+static void smooth_target(float *target, double smoothing) {
+    if (smoothing == 0.0) return;
+    for (int c = 0; c < DIGIT_CLASSES; c++)
+        target[c] = (float)((double)target[c] * (1.0 - smoothing) + smoothing / DIGIT_CLASSES);
+}
+
 static void scale_image(float *restrict out, const uint8_t *restrict image) {
     for (int i = 0; i < DIGIT_PIXELS; i++) out[i] = (float)image[i] / 255.0f;
 }
@@ -48,11 +56,11 @@ void batch_fill_training(Batch *batch, const BatchSource *source, uint32_t epoch
         const uint32_t row = source->split->train[sampler_row(&source->sampler, epoch, first + i)];
         const RngStream stream = {
             .seed = source->sampler.seed, .purpose = RNG_AUGMENT, .time = epoch, .sample = row};
-        const AugmentDraw draw = augment_draw(&source->augmentation, &stream);
-        const AffineMap map = augment_map(&draw);
-        augment_image(batch->images + i * DIGIT_PIXELS,
-                      dataset->train_images + (size_t)row * DIGIT_PIXELS, &map);
+        augment_sample(batch->images + i * DIGIT_PIXELS,
+                       dataset->train_images + (size_t)row * DIGIT_PIXELS, &source->augmentation,
+                       &stream);
         name_sample(batch, i, row, dataset->train_labels[row]);
+        smooth_target(batch->targets + i * DIGIT_CLASSES, source->label_smoothing);
     }
 }
 

@@ -1,9 +1,9 @@
 /* A PNG sheet of digits, as OpenCV's digits.png: cells of 20x20, sorted by digit, a tenth of the
- * lines of cells each. Every cell is placed in a frame of 28x28 as MNIST places its digits.
+ * lines of cells each. Every cell is placed in a frame of 28x28 as MNIST places its digits
+ * (centre.c).
  *
- * MNIST centres the centre of mass: over its training rows it lies within [13.5, 14.5) in both
- * directions, counting pixels from 0, so the shift is the integer that brings it there. Reading is
- * libpng's simplified interface, which turns any PNG into 8-bit gray and needs no longjmp. */
+ * Reading is libpng's simplified interface, which turns any PNG into 8-bit gray and needs no
+ * longjmp. */
 #include <png.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,10 +11,10 @@
 #include "formats.h"
 #include "mnist_dist/base/digits.h"
 #include "mnist_dist/base/memory.h"
+#include "mnist_dist/data/centre.h"
 
 enum {
-    CELL = 20,
-    CENTRE = DIGIT_SIDE / 2,
+    CELL = CENTRE_BOX,
     FIRST_READ = 1 << 20,
     MAX_FILE = 63 << 20,  /* bytes; FIRST_READ doubled and added to itself comes there */
     MAX_PIXELS = 64 << 20 /* some 170,000 digits; more is refused before it is unpacked */
@@ -92,45 +92,12 @@ static Status check_ink(const Sheet *sheet) {
                        sheet->path);
 }
 
-/* Ink along one axis of a cell: its sum, its first moment, its first and last line. */
-typedef struct Profile {
-    long mass, moment;
-    int first, last;
-} Profile;
-
-static void profile_add(Profile *profile, int line, uint8_t ink) {
-    if (ink == 0) return;
-    if (profile->mass == 0 || line < profile->first) profile->first = line;
-    if (line > profile->last) profile->last = line;
-    profile->mass += ink;
-    profile->moment += (long)line * ink;
-}
-
-/* How far to shift, so that the centre of mass comes to CENTRE and no ink leaves the frame. */
-static int profile_shift(const Profile *profile) {
-    long nearest = (2 * profile->moment + profile->mass) / (2 * profile->mass);
-    int shift = CENTRE - (int)nearest;
-    if (shift < -profile->first) return -profile->first;
-    int most = DIGIT_SIDE - 1 - profile->last;
-    return shift > most ? most : shift;
-}
-
 /* Places one cell, whose lines are `stride` apart; false if it is blank. */
 static bool place_cell(uint8_t image[DIGIT_PIXELS], const uint8_t *cell, size_t stride) {
-    Profile down = {0}, across = {0};
-    for (int y = 0; y < CELL; y++) {
-        for (int x = 0; x < CELL; x++) {
-            profile_add(&down, y, cell[(size_t)y * stride + (size_t)x]);
-            profile_add(&across, x, cell[(size_t)y * stride + (size_t)x]);
-        }
-    }
-    if (down.mass == 0) return false;
-    int dy = profile_shift(&down), dx = profile_shift(&across);
-    memset(image, 0, DIGIT_PIXELS);
-    for (int y = down.first; y <= down.last; y++) {
-        for (int x = across.first; x <= across.last; x++)
-            image[(y + dy) * DIGIT_SIDE + x + dx] = cell[(size_t)y * stride + (size_t)x];
-    }
+    float ink[CELL * CELL], digit[DIGIT_PIXELS];
+    for (size_t i = 0; i < CELL * CELL; i++) ink[i] = (float)cell[i / CELL * stride + i % CELL];
+    if (!centre_cell(digit, ink)) return false;
+    for (size_t i = 0; i < DIGIT_PIXELS; i++) image[i] = (uint8_t)digit[i];
     return true;
 }
 

@@ -225,7 +225,7 @@ float *gradsync_vector(const GradSync *sync, size_t i) {
     return sync->vectors[i];
 }
 
-const float *gradsync_sum(const GradSync *sync) {
+float *gradsync_sum(const GradSync *sync) {
     return sync->leaves[0];
 }
 

@@ -7,6 +7,8 @@
 
 #include "mnist_dist/base/nearest.h"
 
+const char *const REPORT_NAMES[] = {"end", "checkpoints", "never", NULL};
+
 #define BASELINE_LAYERS                                                                            \
     "conv 5x5 32 same relu, conv 5x5 32 same relu, maxpool 2x2, dropout 0.25, "                    \
     "conv 3x3 64 same relu, conv 3x3 64 same relu, maxpool 2x2, dropout 0.25, "                    \
@@ -46,6 +48,10 @@ const ConfigKey CONFIG_KEYS[] = {
     REAL(augmentation.rotation, "10", 0, 180, "largest angle, degrees"),
     REAL(augmentation.zoom, "0.1", 0, 0.9, "largest relative change of scale"),
     REAL(augmentation.shift, "0.1", 0, 1, "largest shift, as a share of the side"),
+    REAL(augmentation.shear, "0", 0, 1, "largest shift of columns, per row from the centre"),
+    WHOLE(augmentation.translate, CHANGES_ANSWER, "0", 0, 28, "largest shift by whole pixels"),
+    CHOICE(augmentation.fill, CHANGES_ANSWER, "nearest", AUGMENT_FILL_NAMES,
+           "what lies beyond the border"),
 
     WHOLE(training.epochs, CHANGES_WITH_LENGTH, "25", 1, 1e6, "passes over the training rows"),
     WHOLE(training.batch_size, CHANGES_ANSWER, "86", 1, 1048576, "samples a step, over all ranks"),
@@ -53,6 +59,7 @@ const ConfigKey CONFIG_KEYS[] = {
     WHOLE(training.threads, CHANGES_NOTHING, "1", 1, 1024, "per rank"),
     WHOLE(training.seed, CHANGES_ANSWER, "0", 0, 9007199254740991, "of everything random"),
     BOOL(training.drop_last, CHANGES_ANSWER, "false", "leave out an epoch's last, short batch"),
+    REAL(training.label_smoothing, "0", 0, 0.999999, "share of each target given to all classes"),
     WHOLE(training.early_stopping, CHANGES_NOTHING, "0", 0, 1e6,
           "stop after so many epochs without a better one; 0: never"),
 
@@ -65,6 +72,8 @@ const ConfigKey CONFIG_KEYS[] = {
     REAL(optimizer.rho, "0.9", 0, 0.999999, "rmsprop: decay of the mean square"),
     REAL(optimizer.epsilon, "1e-07", 1e-30, 1, "keeps divisors off zero"),
     REAL(optimizer.weight_decay, "0.004", 0, 1, "adamw"),
+    BOOL(optimizer.decay_biases, CHANGES_ANSWER, "true", "false: only kernels decay"),
+    REAL(optimizer.clip_norm, "0", 0, 1e9, "largest norm of the gradient; 0: any"),
 
     CHOICE(schedule.kind, CHANGES_ANSWER, "plateau", SCHEDULE_NAMES, "how the learning rate moves"),
     REAL(schedule.factor, "0.5", 1e-06, 0.999999, "plateau, step: a fall multiplies the rate"),
@@ -75,11 +84,14 @@ const ConfigKey CONFIG_KEYS[] = {
     REAL(schedule.warmup_epochs, "0", 0, 1e6, "the rate first rises for so long"),
     REAL(schedule.start_divisor, "25", 1, 1e9, "one_cycle: first rate = peak / this"),
     REAL(schedule.final_divisor, "10000", 1, 1e12, "one_cycle: last rate = first / this"),
+    CHOICE(schedule.fall, CHANGES_ANSWER, "cosine", SCHEDULE_FALL_NAMES,
+           "cosine, one_cycle: the shape of the way down"),
 
     WHOLE(checkpoint.keep, CHANGES_NOTHING, "3", 1, 1e6, "newest files kept, beside the best"),
     WHOLE(checkpoint.every_steps, CHANGES_NOTHING, "0", 0, 1e9, "also within epochs; 0: no"),
 
     BOOL(output.predict, CHANGES_NOTHING, "true", "write submission.csv at the end"),
+    CHOICE(output.report, CHANGES_NOTHING, "end", REPORT_NAMES, "when report.html is made"),
 };
 
 const size_t CONFIG_KEY_COUNT = sizeof CONFIG_KEYS / sizeof *CONFIG_KEYS;
@@ -97,6 +109,22 @@ size_t config_section_length(const char *name) {
 bool config_same_section(const ConfigKey *a, const ConfigKey *b) {
     size_t length = config_section_length(a->name);
     return length == config_section_length(b->name) && strncmp(a->name, b->name, length) == 0;
+}
+
+size_t config_key_count(void) {
+    return CONFIG_KEY_COUNT;
+}
+
+const char *config_key_name(size_t key) {
+    return CONFIG_KEYS[key].name;
+}
+
+const char *config_key_default(size_t key) {
+    return CONFIG_KEYS[key].standard;
+}
+
+void config_key_text(char text[CONFIG_TEXT], size_t key, const Config *config) {
+    config_print(text, &CONFIG_KEYS[key], config);
 }
 
 /* How near a key is: a name without a section is held against the keys' last parts only, and a

@@ -1,13 +1,16 @@
-/* What a person sees of a run: a heading, a progress line, a line per epoch, the result. */
+/* What a person sees of a run: a heading, a progress line, a line per epoch, the result; and the
+ * file from which others see how far it is. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "mnist_dist/base/log.h"
+#include "mnist_dist/base/safefile.h"
+#include "mnist_dist/train/live.h"
 #include "run_parts.h"
 
 enum { BAR_WIDTH = 20 };
-static const double REDRAW_SECONDS = 0.1;
+static const double REDRAW_SECONDS = 0.1, LIVE_SECONDS = 1.0;
 
 /* "kernels: conv2d direct avx512, conv2d_1 winograd avx512 ..." */
 static void log_kernels(const Model *model) {
@@ -27,6 +30,7 @@ void run_log_start(const Run *run, const char *model_table) {
     const Config *config = run->config;
     const Workload *workload = &run->workload;
     char mpi[64], date[21];
+    if (comm_rank(run->comm) == 0) safefile_sweep(run->directory, "progress");
     comm_describe(mpi);
     clock_date(date);
     log_line("mnist_dist %s, %s: %d rank%s with %lld thread%s, %lld shards; %s", MNIST_DIST_VERSION,
@@ -47,23 +51,52 @@ static void draw_bar(char bar[BAR_WIDTH + 1], double share) {
     bar[BAR_WIDTH] = '\0';
 }
 
-void run_log_progress(Run *run) {
-    double now = clock_seconds();
-    if (!log_is_watched() || now - run->drawn < REDRAW_SECONDS) return;
-    run->drawn = now;
+/* How far the run is now. */
+static Live live_now(const Run *run, double now) {
     const Progress *progress = &run->trainer->progress;
-    uint64_t steps = run->trainer->steps_per_epoch;
-    double rate = (double)run->epoch_images / (now - run->epoch_started);
-    double images_left =
-        (double)(steps - progress->epoch_step) * (double)run->config->training.batch_size;
+    double seconds = now - run->epoch_started;
+    return (Live){.epoch = progress->epoch,
+                  .epochs = (uint64_t)run->config->training.epochs,
+                  .step = progress->epoch_step,
+                  .steps = run->trainer->steps_per_epoch,
+                  .batch_size = (uint64_t)run->config->training.batch_size,
+                  .images_per_second = seconds > 0 ? (double)run->epoch_images / seconds : 0.0,
+                  .loss = tally_loss(&progress->running),
+                  .accuracy = tally_accuracy(&progress->running),
+                  .learning_rate = run->trainer->rate};
+}
+
+static void draw_progress(const Live *live) {
+    double images_left = (double)(live->steps - live->step) * (double)live->batch_size;
     char bar[BAR_WIDTH + 1];
-    draw_bar(bar, (double)progress->epoch_step / (double)steps);
-    log_progress("epoch %llu/%lld [%s] %llu/%llu  %.0f images/s  loss %.4f  accuracy %.2f %%  "
+    draw_bar(bar, (double)live->step / (double)live->steps);
+    log_progress("epoch %llu/%llu [%s] %llu/%llu  %.0f images/s  loss %.4f  accuracy %.2f %%  "
                  "%.0f s left",
-                 (unsigned long long)progress->epoch + 1, (long long)run->config->training.epochs,
-                 bar, (unsigned long long)progress->epoch_step, (unsigned long long)steps, rate,
-                 tally_loss(&progress->running), 100.0 * tally_accuracy(&progress->running),
-                 images_left / rate);
+                 (unsigned long long)live->epoch + 1, (unsigned long long)live->epochs, bar,
+                 (unsigned long long)live->step, (unsigned long long)live->steps,
+                 live->images_per_second, live->loss, 100.0 * live->accuracy,
+                 images_left / live->images_per_second);
+}
+
+void run_log_progress(Run *run) {
+    if (comm_rank(run->comm) != 0) return;
+    double now = clock_seconds();
+    bool ended = run->trainer->progress.epoch_step == run->trainer->steps_per_epoch;
+    bool draws = log_is_watched() && now - run->drawn >= REDRAW_SECONDS;
+    bool writes = ended || now - run->shown >= LIVE_SECONDS;
+    if (!draws && !writes) return;
+    Live live = live_now(run, now);
+    if (draws) draw_progress(&live), run->drawn = now;
+    if (writes) live_write(run->directory, &live), run->shown = now;
+}
+
+void run_log_end(const Run *run, Status status) {
+    if (comm_rank(run->comm) != 0) return;
+    Live live = live_now(run, clock_seconds());
+    live.state = status == STATUS_OK        ? LIVE_FINISHED
+                 : status == STATUS_STOPPED ? LIVE_STOPPED
+                                            : LIVE_FAILED;
+    live_write(run->directory, &live);
 }
 
 void run_log_epoch(const Run *run, bool rate_fell, bool best) {

@@ -6,6 +6,7 @@
  *   run_resume.c     finding a checkpoint and giving it to all ranks
  *   run_save.c       checkpoints, metrics
  *   run_best.c       the best network so far
+ *   run_predictions.c  what the best network says of each held-out image
  *   run_finish.c     the best network's confusion matrix and predictions
  *   run_log.c        what a person sees */
 #pragma once
@@ -32,7 +33,10 @@ typedef struct Run {
     int failed_saves;      /* in a row */
     double epoch_started;  /* clock_seconds */
     uint64_t epoch_images; /* trained since then */
-    double drawn;          /* when the progress line was last drawn */
+    double drawn, shown;   /* when the progress line was last drawn, the file last written */
+    PhaseTimes noted;      /* of this rank when the last epoch ended */
+    float *probabilities;  /* (held out, 10) of the last epoch if output.report is checkpoints */
+    void (*report)(const char *directory); /* RunRequest.report */
 } Run;
 
 /* How a run is to begin: what RunRequest.resume says. */
@@ -66,8 +70,13 @@ bool run_is_done(const Config *config, const Progress *progress);
  * fingerprint. */
 Status run_restore(Run *run, Checkpoint *checkpoint);
 
+/* Rank 0: writes predictions.h5 of the best network, whose probabilities (held out, 10) these are;
+ * warns if it cannot. */
+void run_write_predictions(const Run *run, const float *probabilities);
+
 /* **Collective.** Writes a checkpoint marked `mark` (and best.h5 first, if `best`), metrics.h5 and
- * metrics.csv. A failed write warns; the third in a row, or that of a stop, is STATUS_CHECKPOINT.
+ * metrics.csv, and has the page made if output.report says now. A failed write warns; the third in
+ * a row, or that of a stop, is STATUS_CHECKPOINT.
  */
 Status run_save(Run *run, RunStatus mark, bool best);
 
@@ -90,7 +99,13 @@ Status run_finish(Run *run);
 Checkpoint run_snapshot(const Run *run, RunStatus mark);
 
 void run_log_start(const Run *run, const char *model_table);
+
+/* After each step: draws the progress line, and leaves RUN/progress (live.h) now and then. */
 void run_log_progress(Run *run);
+
+/* Says in RUN/progress how the run ended. */
+void run_log_end(const Run *run, Status status);
+
 void run_log_epoch(const Run *run, bool rate_fell, bool best);
 void run_log_result(const Checkpoint *checkpoint, const char *directory);
 void run_log_times(const Run *run);

@@ -2,8 +2,8 @@
  *
  * A warm-up multiplies whatever the schedule says, and is 1 from its last step on; one-cycle alone
  * has a rise of its own. One-cycle is PyTorch's OneCycleLR (the rise ends on the step before the
- * warm-up's length, the fall on the last step), with its cosine on the way down and a line on the
- * way up, where PyTorch takes one shape for both. */
+ * warm-up's length, the fall on the last step), with its cosine (or a line) on the way down and
+ * a line on the way up, where PyTorch takes one shape for both. */
 #include "mnist_dist/train/schedule.h"
 
 #include <math.h>
@@ -25,8 +25,9 @@ static double share_between(uint64_t from, uint64_t to, uint64_t step) {
     return step >= to ? 1.0 : (double)(step - from) / (double)(to - from);
 }
 
-/* From `high` at share 0 to `low` at share 1, along half a cosine. */
-static double cosine_fall(double high, double low, double share) {
+/* From `high` at share 0 to `low` at share 1, along half a cosine or a line. */
+static double fall(const ScheduleOptions *options, double high, double low, double share) {
+    if (options->fall == FALL_LINEAR) return high + (low - high) * share;
     return low + (high - low) * 0.5 * (1.0 + cos(share * 3.14159265358979323846));
 }
 
@@ -58,8 +59,8 @@ static double cosine_rate(const ScheduleOptions *options, double base_rate,
                           const ScheduleWhere *where, const Plateau *plateau) {
     (void)plateau;
     const uint64_t start = warmup_steps(options, where);
-    return cosine_fall(base_rate, options->min_rate,
-                       share_between(start, last_step(where), where->step));
+    return fall(options, base_rate, options->min_rate,
+                share_between(start, last_step(where), where->step));
 }
 
 static double one_cycle_rate(const ScheduleOptions *options, double base_rate,
@@ -71,8 +72,8 @@ static double one_cycle_rate(const ScheduleOptions *options, double base_rate,
     if (where->step < peak) {
         return first + (base_rate - first) * share_between(0, peak, where->step);
     }
-    return cosine_fall(base_rate, first / options->final_divisor,
-                       share_between(peak, last_step(where), where->step));
+    return fall(options, base_rate, first / options->final_divisor,
+                share_between(peak, last_step(where), where->step));
 }
 
 static const ScheduleKindRow KINDS[] = {
@@ -85,6 +86,9 @@ const char *const SCHEDULE_NAMES[] = {
     [SCHEDULE_PLATEAU] = "plateau", [SCHEDULE_CONSTANT] = "constant",   [SCHEDULE_STEP] = "step",
     [SCHEDULE_COSINE] = "cosine",   [SCHEDULE_ONE_CYCLE] = "one_cycle", NULL,
 };
+
+const char *const SCHEDULE_FALL_NAMES[] = {
+    [FALL_COSINE] = "cosine", [FALL_LINEAR] = "linear", NULL};
 
 double schedule_rate(const ScheduleOptions *options, double base_rate, const ScheduleWhere *where,
                      const Plateau *plateau) {

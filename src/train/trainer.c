@@ -10,6 +10,7 @@
 #include "mnist_dist/base/memory.h"
 #include "mnist_dist/base/shard.h"
 #include "mnist_dist/nn/loss.h"
+#include "trainer_parts.h"
 
 static uint64_t steps_per_epoch(const TrainingOptions *options, uint64_t rows) {
     uint64_t batch = (uint64_t)options->batch_size;
@@ -97,12 +98,14 @@ Status trainer_new(Trainer **out, Comm *comm, Pool *pool, const Config *config, 
         .source = {.dataset = &workload->dataset,
                    .split = &workload->split,
                    .sampler = {(uint64_t)config->training.seed, workload->split.train_count},
-                   .augmentation = config->augmentation},
+                   .augmentation = config->augmentation,
+                   .label_smoothing = config->training.label_smoothing},
         .steps_per_epoch = steps_per_epoch(&config->training, workload->split.train_count),
         .progress = progress_start(config->optimizer.learning_rate),
     };
     TRY(make_sync(trainer));
     TRY(comm_agree(comm, allocate(trainer)));
+    TRY(comm_agree(comm, trainer_plan_update(trainer)));
     if (comm_rank(comm) == 0)
         model_initialize(model, trainer->params, (uint64_t)config->training.seed);
     trainer_spread(trainer);
@@ -117,6 +120,7 @@ void trainer_destroy(Trainer *trainer) {
     for (size_t i = 0; trainer->workspaces != NULL && i < pool_threads(trainer->pool); i++)
         workspace_destroy(&trainer->workspaces[i]);
     free(trainer->workspaces);
+    free(trainer->runs);
     history_destroy(&trainer->history);
     gradsync_destroy(trainer->sync);
     free(trainer);
@@ -221,29 +225,6 @@ static Tally sum_reports(const Trainer *trainer, Request *request) {
     return tally_sum(tallies, shards);
 }
 
-enum { STEP_PIECE = 16384 /* floats that a thread updates at a time */ };
-
-/* Updates a piece of this rank's slice from the finished sum: a task of the pool. */
-static void step_piece(void *context, size_t i, size_t thread) {
-    Trainer *trainer = context;
-    Range slice = gradsync_slice(trainer->sync);
-    size_t begin = slice.begin + i * STEP_PIECE, left = slice.end - begin;
-    float *slots[OPTIMIZER_MAX_SLOTS] = {NULL};
-    (void)thread;
-    for (int k = 0; k < OPTIMIZER_MAX_SLOTS; k++)
-        if (trainer->slots[k] != NULL) slots[k] = trainer->slots[k] + begin;
-    optimizer_step(&trainer->config->optimizer, trainer->params + begin,
-                   gradsync_sum(trainer->sync) + i * STEP_PIECE, slots,
-                   left < STEP_PIECE ? left : STEP_PIECE, trainer->rate,
-                   trainer->progress.step + 1);
-}
-
-static void step_slice(Trainer *trainer) {
-    Range slice = gradsync_slice(trainer->sync);
-    pool_run(trainer->pool, shard_capacity(slice.end - slice.begin, STEP_PIECE), step_piece,
-             trainer);
-}
-
 static double next_rate(const Trainer *trainer) {
     ScheduleWhere where = {trainer->progress.step, trainer->steps_per_epoch,
                            (uint64_t)trainer->config->training.epochs * trainer->steps_per_epoch};
@@ -285,7 +266,7 @@ Status trainer_step(Trainer *trainer, Request *request) {
                            norm);
 
     trainer->rate = next_rate(trainer);
-    step_slice(trainer);
+    trainer_update(trainer, norm);
     lap(&trainer->times, PHASE_OPTIMIZER, &since);
     gradsync_gather(trainer->sync, PARAMS);
     lap(&trainer->times, PHASE_SYNC, &since);

@@ -38,6 +38,11 @@ same momentum 00000005 optimizer.kind=sgd optimizer.momentum=0.9 schedule.kind=c
     schedule.warmup_epochs=0.5
 same rmsprop 00000005 optimizer.kind=rmsprop schedule.kind=one_cycle schedule.warmup_epochs=1.5
 same adamw 00000005 optimizer.kind=adamw schedule.kind=step schedule.every_epochs=1
+same spared-biases 00000005 optimizer.kind=adamw optimizer.weight_decay=0.1 \
+    optimizer.decay_biases=false
+same clipped 00000005 optimizer.kind=sgd optimizer.momentum=0.9 optimizer.clip_norm=0.5
+same smoothed 00000005 training.label_smoothing=0.1
+same sheared 00000005 augmentation.shear=0.1 augmentation.translate=2 augmentation.fill=zero
 same drop-last 00000005 training.drop_last=true
 same no-hold-out 00000005 data.folds=0 schedule.kind=constant
 same one-batch 00000001 training.batch_size=1000

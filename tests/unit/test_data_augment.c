@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "mnist_dist/base/digits.h"
@@ -38,19 +39,22 @@ static double pixel(const uint8_t *image, int row, int column) {
 
 static void see_through(float out[DIGIT_PIXELS], const uint8_t *image, AugmentDraw draw) {
     const AffineMap map = augment_map(&draw);
-    augment_image(out, image, &map);
+    augment_image(out, image, &map, FILL_NEAREST);
 }
 
 static void the_identity_gives_pixels_by_255_exactly(void **state) {
     (void)state;
-    const AugmentOptions none = {0.0, 0.0, 0.0};
+    const AugmentOptions none = {0};
+    const AugmentOptions zero = {.fill = FILL_ZERO};
     uint8_t image[DIGIT_PIXELS];
-    float out[DIGIT_PIXELS];
+    float out[DIGIT_PIXELS], other[DIGIT_PIXELS];
     make_image(image);
     for (uint32_t sample = 0; sample < 20; sample++) {
         const RngStream stream = {1, RNG_AUGMENT, 0, 0, sample};
-        see_through(out, image, augment_draw(&none, &stream));
+        augment_sample(out, image, &none, &stream);
+        augment_sample(other, image, &zero, &stream);
         for (int i = 0; i < DIGIT_PIXELS; i++) assert_true(out[i] == (float)image[i] / 255.0f);
+        assert_memory_equal(out, other, sizeof out);
     }
 }
 
@@ -113,6 +117,68 @@ static void zoom_is_about_the_centre(void **state) {
     }
 }
 
+/* Row r looks up columns c + k (r - 13.5). */
+static void shear_moves_each_row_by_its_distance(void **state) {
+    (void)state;
+    uint8_t image[DIGIT_PIXELS];
+    float out[DIGIT_PIXELS];
+    make_image(image);
+    see_through(out, image, (AugmentDraw){.zx = 1.0, .zy = 1.0, .shear = 2.0});
+    for (int r = 0; r < DIGIT_SIDE; r++)
+        for (int c = 0; c < DIGIT_SIDE; c++)
+            assert_close(out[r * DIGIT_SIDE + c], pixel(image, r, c + 2 * r - 27), 1e-6);
+}
+
+/* 0 beyond the border. */
+static double pixel_or_zero(const uint8_t *image, int row, int column) {
+    bool inside = row >= 0 && row < DIGIT_SIDE && column >= 0 && column < DIGIT_SIDE;
+    return inside ? image[row * DIGIT_SIDE + column] / 255.0 : 0.0;
+}
+
+/* By (2.5, -1): half of the last row is still to be seen at row 25, and nothing at row 26. */
+static void zeros_lie_beyond_the_border(void **state) {
+    (void)state;
+    const AugmentDraw draw = {.tx = -1.0, .ty = 2.5, .zx = 1.0, .zy = 1.0};
+    const AffineMap map = augment_map(&draw);
+    uint8_t image[DIGIT_PIXELS];
+    float out[DIGIT_PIXELS];
+    make_image(image);
+    augment_image(out, image, &map, FILL_ZERO);
+    for (int r = 0; r < DIGIT_SIDE; r++) {
+        for (int c = 0; c < DIGIT_SIDE; c++) {
+            const double mean =
+                (pixel_or_zero(image, r + 2, c - 1) + pixel_or_zero(image, r + 3, c - 1)) / 2;
+            assert_close(out[r * DIGIT_SIDE + c], mean, 1e-6);
+        }
+    }
+}
+
+/* Every shift of up to two pixels comes, equally often, and is exact. */
+static void whole_pixels_are_drawn_and_moved_exactly(void **state) {
+    (void)state;
+    const AugmentOptions options = {.translate = 2, .fill = FILL_ZERO};
+    uint8_t image[DIGIT_PIXELS];
+    float out[DIGIT_PIXELS];
+    int seen[5][5] = {{0}};
+    make_image(image);
+    for (uint32_t sample = 0; sample < 5000; sample++) {
+        const RngStream stream = {5, RNG_AUGMENT, 0, 1, sample};
+        const AugmentDraw draw = augment_draw(&options, &stream);
+        const int down = (int)draw.ty, right = (int)draw.tx;
+        assert_true(draw.ty == down && draw.tx == right);
+        assert_in_range(down + 2, 0, 4);
+        assert_in_range(right + 2, 0, 4);
+        seen[down + 2][right + 2]++;
+        augment_sample(out, image, &options, &stream);
+        for (int i = 0; i < DIGIT_PIXELS; i++) {
+            const double there =
+                pixel_or_zero(image, i / DIGIT_SIDE + down, i % DIGIT_SIDE + right);
+            assert_true(out[i] == (float)there);
+        }
+    }
+    for (int i = 0; i < 25; i++) assert_in_range(seen[i / 5][i % 5], 150, 250);
+}
+
 static const AugmentDraw MIXED = {
     .theta = 10.0 * 3.14159265358979323846 / 180.0, .tx = 1.3, .ty = -2.1, .zx = 0.93, .zy = 1.07};
 
@@ -123,6 +189,19 @@ static void the_map_is_that_of_keras(void **state) {
     const double expected[2][3] = {{1.0537442957230627, 0.16149280523024523, -4.748054513228286},
                                    {-0.18580355010361546, 0.9158712103013535, 5.28899783934696}};
     const AffineMap map = augment_map(&MIXED);
+    for (int i = 0; i < 2; i++) {
+        for (int j = 0; j < 3; j++) assert_close(map.matrix[i][j], expected[i][j], 1e-12);
+    }
+}
+
+/* The product of the four matrices and the centre's, by plain loops in Python. */
+static void the_shear_comes_between_shift_and_zoom(void **state) {
+    (void)state;
+    const double expected[2][3] = {{1.0909050057437857, 0.16149280523024523, -5.249724098508041},
+                                   {0.02494530904099707, 0.9158712103013535, 2.4438882408946903}};
+    AugmentDraw draw = MIXED;
+    draw.shear = 0.2;
+    const AffineMap map = augment_map(&draw);
     for (int i = 0; i < 2; i++) {
         for (int j = 0; j < 3; j++) assert_close(map.matrix[i][j], expected[i][j], 1e-12);
     }
@@ -150,7 +229,7 @@ static void pixels_are_those_of_scipy(void **state) {
 /* Bilinear interpolation is exact on a plane, so each pixel shows its own coordinates. */
 static void a_plane_stays_a_plane_within_the_border(void **state) {
     (void)state;
-    const AugmentOptions options = {30.0, 0.3, 0.2};
+    const AugmentOptions options = {.rotation = 30.0, .zoom = 0.3, .shift = 0.2};
     uint8_t image[DIGIT_PIXELS];
     float out[DIGIT_PIXELS];
     for (int i = 0; i < DIGIT_PIXELS; i++) {
@@ -160,7 +239,7 @@ static void a_plane_stays_a_plane_within_the_border(void **state) {
         const RngStream stream = {1, RNG_AUGMENT, 0, 0, sample};
         const AugmentDraw draw = augment_draw(&options, &stream);
         const AffineMap map = augment_map(&draw);
-        augment_image(out, image, &map);
+        augment_image(out, image, &map, FILL_NEAREST);
         for (int i = 0; i < DIGIT_PIXELS; i++) {
             const double r = i / DIGIT_SIDE, c = i % DIGIT_SIDE;
             const double(*m)[3] = map.matrix;
@@ -190,7 +269,8 @@ static float plain_pixel(const uint8_t image[DIGIT_PIXELS], const AffineMap *map
 /* Far beyond what is used, so that all four borders are met. */
 static void every_pixel_is_that_of_the_plain_way_to_the_bit(void **state) {
     (void)state;
-    const AugmentOptions options[] = {{10.0, 0.1, 0.1}, {180.0, 0.9, 0.8}};
+    const AugmentOptions options[] = {{.rotation = 10.0, .zoom = 0.1, .shift = 0.1},
+                                      {.rotation = 180.0, .zoom = 0.9, .shift = 0.8}};
     uint8_t image[DIGIT_PIXELS];
     for (int i = 0; i < DIGIT_PIXELS; i++)
         image[i] = (uint8_t)((uint32_t)(i * i) * 2654435761u >> 13);
@@ -200,7 +280,7 @@ static void every_pixel_is_that_of_the_plain_way_to_the_bit(void **state) {
         const AffineMap map = augment_map(&draw);
         float out[DIGIT_PIXELS + 1];
         out[DIGIT_PIXELS] = 7.0f; /* nothing is written beyond the image */
-        augment_image(out, image, &map);
+        augment_image(out, image, &map, FILL_NEAREST);
         for (int i = 0; i < DIGIT_PIXELS; i++)
             assert_true(out[i] == plain_pixel(image, &map, i / DIGIT_SIDE, i % DIGIT_SIDE));
         assert_true(out[DIGIT_PIXELS] == 7.0f);
@@ -209,24 +289,29 @@ static void every_pixel_is_that_of_the_plain_way_to_the_bit(void **state) {
 
 static void draws_use_the_words_that_the_header_says(void **state) {
     (void)state;
-    const AugmentOptions options = {10.0, 0.1, 0.2};
+    const AugmentOptions options = {.rotation = 10.0, .zoom = 0.1, .shift = 0.2};
     const RngStream stream = {5, RNG_AUGMENT, 0, 6, 7};
     uint32_t words[8];
     rng_words(words, &stream, 0);
     rng_words(words + 4, &stream, 1);
-    double around[5];
-    for (int i = 0; i < 5; i++) around[i] = 2.0 * (double)rng_uniform(words[i]) - 1.0;
+    double around[8];
+    for (int i = 0; i < 8; i++) around[i] = 2.0 * (double)rng_uniform(words[i]) - 1.0;
     const AugmentDraw draw = augment_draw(&options, &stream);
     assert_close(draw.theta, 10.0 * PI / 180.0 * around[0], 1e-15);
     assert_close(draw.tx, 28 * 0.2 * around[1], 1e-14);
     assert_close(draw.ty, 28 * 0.2 * around[2], 1e-14);
     assert_close(draw.zx, 1.0 + 0.1 * around[3], 1e-15);
     assert_close(draw.zy, 1.0 + 0.1 * around[4], 1e-15);
+    const AugmentOptions more = {.shear = 0.3, .translate = 4};
+    const AugmentDraw other = augment_draw(&more, &stream);
+    assert_close(other.shear, 0.3 * around[5], 1e-15);
+    assert_close(other.tx, floor(4.5 * (around[6] + 1.0)) - 4.0, 0.0);
+    assert_close(other.ty, floor(4.5 * (around[7] + 1.0)) - 4.0, 0.0);
 }
 
 static void draws_fill_their_ranges(void **state) {
     (void)state;
-    const AugmentOptions options = {10.0, 0.1, 0.1};
+    const AugmentOptions options = {.rotation = 10.0, .zoom = 0.1, .shift = 0.1};
     double least[5] = {9, 9, 9, 9, 9}, most[5] = {-9, -9, -9, -9, -9};
     for (uint32_t sample = 0; sample < 5000; sample++) {
         const RngStream stream = {5, RNG_AUGMENT, 0, 1, sample};
@@ -251,7 +336,11 @@ int main(void) {
         cmocka_unit_test(whole_shifts_move_whole_pixels),
         cmocka_unit_test(half_shifts_average_neighbours),
         cmocka_unit_test(zoom_is_about_the_centre),
+        cmocka_unit_test(shear_moves_each_row_by_its_distance),
+        cmocka_unit_test(zeros_lie_beyond_the_border),
+        cmocka_unit_test(whole_pixels_are_drawn_and_moved_exactly),
         cmocka_unit_test(the_map_is_that_of_keras),
+        cmocka_unit_test(the_shear_comes_between_shift_and_zoom),
         cmocka_unit_test(pixels_are_those_of_scipy),
         cmocka_unit_test(a_plane_stays_a_plane_within_the_border),
         cmocka_unit_test(every_pixel_is_that_of_the_plain_way_to_the_bit),

@@ -16,7 +16,7 @@ static uint8_t images[ROWS * DIGIT_PIXELS], labels[ROWS];
 static uint32_t train[TRAIN];
 static Dataset dataset;
 static Split split;
-static const AugmentOptions NONE = {0.0, 0.0, 0.0}, USUAL = {10.0, 0.1, 0.1};
+static const AugmentOptions NONE = {0}, USUAL = {.rotation = 10.0, .zoom = 0.1, .shift = 0.1};
 
 static int set_up(void **state) {
     (void)state;
@@ -129,6 +129,20 @@ static void plain_rows_are_filled_by_number_or_in_a_row(void **state) {
     batch_destroy(&batch);
 }
 
+static void smoothing_spreads_a_share_of_the_target(void **state) {
+    (void)state;
+    BatchSource source = make_source(NONE);
+    source.label_smoothing = 0.2;
+    Batch batch;
+    assert_int_equal(batch_new(&batch, TRAIN), STATUS_OK);
+    batch_fill_training(&batch, &source, 0, 0, TRAIN);
+    for (size_t i = 0; i < TRAIN; i++)
+        for (size_t c = 0; c < DIGIT_CLASSES; c++)
+            assert_true(batch.targets[i * DIGIT_CLASSES + c] ==
+                        (c == batch.labels[i] ? 0.82f : 0.02f));
+    batch_destroy(&batch);
+}
+
 static void no_label_gives_no_target(void **state) {
     (void)state;
     const uint8_t unlabelled[1] = {DIGIT_UNLABELLED};
@@ -156,6 +170,7 @@ int main(void) {
         cmocka_unit_test(a_sample_is_the_same_bits_in_any_batch),
         cmocka_unit_test(augmentation_is_drawn_anew_each_epoch),
         cmocka_unit_test(plain_rows_are_filled_by_number_or_in_a_row),
+        cmocka_unit_test(smoothing_spreads_a_share_of_the_target),
         cmocka_unit_test(no_label_gives_no_target),
         cmocka_unit_test(an_impossible_size_is_refused_and_leaves_nothing),
     };

@@ -99,6 +99,23 @@ static void one_cycle_without_a_rise_starts_at_its_peak(void **state) {
     assert_rate(&options, 100, 0.001);
 }
 
+static void a_linear_fall_is_a_line(void **state) {
+    (void)state;
+    const ScheduleOptions cycle = {.kind = SCHEDULE_ONE_CYCLE,
+                                   .warmup_epochs = 2.1,
+                                   .start_divisor = 8.0,
+                                   .final_divisor = 100.0,
+                                   .fall = FALL_LINEAR};
+    const ScheduleOptions plain = {.kind = SCHEDULE_COSINE, .min_rate = 0.2, .fall = FALL_LINEAR};
+    assert_rate(&cycle, 10, 0.45);
+    assert_rate(&cycle, 20, 0.8);
+    assert_rate(&cycle, 40, 0.8 - 0.799 / 4);
+    assert_rate(&cycle, 100, 0.001);
+    assert_rate(&plain, 0, 0.8);
+    assert_rate(&plain, 25, 0.65);
+    assert_rate(&plain, 100, 0.2);
+}
+
 static void a_run_of_one_step_takes_the_full_rate(void **state) {
     (void)state;
     const ScheduleWhere where = {0, 1, 1};
@@ -192,6 +209,7 @@ int main(void) {
         cmocka_unit_test(warm_up_rises_to_the_full_rate),
         cmocka_unit_test(one_cycle_rises_and_falls),
         cmocka_unit_test(one_cycle_without_a_rise_starts_at_its_peak),
+        cmocka_unit_test(a_linear_fall_is_a_line),
         cmocka_unit_test(a_run_of_one_step_takes_the_full_rate),
         cmocka_unit_test(plateau_halves_when_patience_ends),
         cmocka_unit_test(plateau_with_a_rate_written_in_goes_on_from_it),

@@ -31,6 +31,10 @@ void safefile_abandon(SafeFile *file);
 /* Begin, write these bytes, commit. */
 Status safefile_write(const char *path, const void *bytes, size_t count, Status blame);
 
+/* The same for what is looked at now and worth nothing after a crash: readers find the old or the
+ * new bytes, but nothing is made durable, so that it costs microseconds. */
+Status safefile_replace(const char *path, const void *bytes, size_t count, Status blame);
+
 /* Makes a folder and the folders above it; one that exists is fine. */
 Status safefile_make_folder(const char *path, Status blame);
 

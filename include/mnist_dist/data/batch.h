@@ -1,4 +1,4 @@
-/* The samples of one shard, ready to be fed: pixels / 255, one-hot targets, labels, ids. */
+/* The samples of one shard, ready to be fed: pixels / 255, targets, labels, ids. */
 #pragma once
 
 #include <stddef.h>
@@ -13,7 +13,7 @@
 typedef struct Batch {
     size_t capacity, count;
     float *images;   /* (count, 28, 28, 1) in 0..1 */
-    float *targets;  /* (count, 10), one-hot; zeros where there is no label */
+    float *targets;  /* (count, 10), one-hot or smoothed; zeros where there is no label */
     uint8_t *labels; /* (count) */
     uint32_t *ids;   /* (count) dataset rows */
 } Batch;
@@ -27,6 +27,7 @@ typedef struct BatchSource {
     const Split *split;
     Sampler sampler;
     AugmentOptions augmentation; /* all zero: none */
+    double label_smoothing;      /* share of a target's weight that all classes get alike */
 } BatchSource;
 
 /* The samples at positions first .. first + count - 1 of an epoch, augmented. count <= capacity. */

@@ -86,9 +86,9 @@ float *gradsync_vector(const GradSync *sync, size_t i);
  * overwritten. */
 double gradsync_reduce(GradSync *sync);
 
-/* What gradsync_reduce found for this rank's slice: (slice.end - slice.begin), until
- * gradsync_gather. */
-const float *gradsync_sum(const GradSync *sync);
+/* What gradsync_reduce found for this rank's slice: (slice.end - slice.begin), the caller's to
+ * change until gradsync_gather. */
+float *gradsync_sum(const GradSync *sync);
 
 /* **Collective.** Each rank has filled its slice of vector i; after the call all have all of it. */
 void gradsync_gather(GradSync *sync, size_t i);

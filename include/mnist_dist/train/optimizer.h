@@ -26,6 +26,8 @@ typedef struct OptimizerOptions {
     double rho;            /* rmsprop */
     double epsilon;
     double weight_decay; /* adamw */
+    bool decay_biases;   /* whether it takes from all parameters, or from kernels alone */
+    double clip_norm; /* largest norm of the whole gradient, which is scaled down to it; 0: any */
 } OptimizerOptions;
 
 enum { OPTIMIZER_MAX_SLOTS = 2 };

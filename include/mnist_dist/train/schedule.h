@@ -15,6 +15,9 @@ typedef enum ScheduleKind {
     SCHEDULE_ONE_CYCLE
 } ScheduleKind;
 
+/* The way down of cosine and one-cycle. */
+typedef enum ScheduleFall { FALL_COSINE, FALL_LINEAR } ScheduleFall;
+
 typedef struct ScheduleOptions {
     int kind;             /* a ScheduleKind */
     double factor;        /* plateau, step: the rate is multiplied by this */
@@ -25,6 +28,7 @@ typedef struct ScheduleOptions {
     double warmup_epochs; /* linear rise from 0 (one-cycle: from rate / start_divisor) */
     double start_divisor; /* one-cycle: first rate = peak / this */
     double final_divisor; /* one-cycle: last rate = first rate / this */
+    int fall;             /* cosine, one-cycle: a ScheduleFall */
 } ScheduleOptions;
 
 /* Where a run is, in optimizer steps. */
@@ -43,11 +47,14 @@ typedef struct Plateau {
 /* Names by kind, "plateau" and so on; NULL at the end. */
 extern const char *const SCHEDULE_NAMES[];
 
+/* Names by fall, "cosine" and "linear"; NULL at the end. */
+extern const char *const SCHEDULE_FALL_NAMES[];
+
 /* The learning rate of the next step, from the base rate (optimizer.learning_rate). Warm-up lasts
  * w = round(warmup_epochs * steps_per_epoch) steps, of which step s gets (s + 1) / w of the rate.
  * step: base * factor^floor(epoch / every_epochs). cosine: base after the warm-up, min_rate at the
  * last step. one-cycle: peak = base at step w - 1, a cosine from there to the last step (PyTorch's
- * OneCycleLR, but with a linear rise). */
+ * OneCycleLR, but with a linear rise). With fall = linear, both come down in a line instead. */
 double schedule_rate(const ScheduleOptions *options, double base_rate, const ScheduleWhere *where,
                      const Plateau *plateau);
 

@@ -37,6 +37,12 @@ typedef struct ShardReport {
     int64_t request; /* a Request: what the shard's rank was asked for by signal */
 } ShardReport;
 
+/* Neighbours in the flat vector that are updated alike. */
+typedef struct UpdateRun {
+    Range range;
+    bool decays; /* whether weight decay takes from them */
+} UpdateRun;
+
 typedef struct Trainer {
     const Config *config;
     Comm *comm;
@@ -52,7 +58,10 @@ typedef struct Trainer {
     float *slots[OPTIMIZER_MAX_SLOTS]; /* trainer_spread, as are the slots: (parameters) each */
     Request request;                   /* what this rank was asked for when the step began */
     double rate;                       /* of the step under way */
-    Workspace *workspaces;             /* (threads) */
+    float gradient_scale;              /* likewise; below 1 where the gradient is clipped */
+    UpdateRun *runs;                   /* (run_count): all parameters, in order */
+    size_t run_count;
+    Workspace *workspaces; /* (threads) */
 
     Progress progress;
     History history;

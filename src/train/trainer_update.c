@@ -1,0 +1,79 @@
+/* The update of a rank's slice of the parameters; see trainer_parts.h.
+ *
+ * Optimizers work elementwise, so a slice is cut into pieces for the threads, and a piece into runs
+ * of parameters that are treated alike, without a bit changing. The gradient is clipped by its
+ * global norm (Pascanu et al., ICML 2013; Keras's global_clipnorm), piece by piece while it is in
+ * the cache: clipped or not, the norm in the history is that of the gradient as it was found. */
+#include <string.h>
+
+#include "mnist_dist/base/clones.h"
+#include "mnist_dist/base/memory.h"
+#include "mnist_dist/base/shard.h"
+#include "trainer_parts.h"
+
+enum { PIECE = 16384 /* floats that a thread updates at a time */ };
+
+static bool decays_apart(const OptimizerOptions *options) {
+    return options->kind == OPTIMIZER_ADAMW && !options->decay_biases;
+}
+
+Status trainer_plan_update(Trainer *trainer) {
+    const Model *model = trainer->model;
+    size_t parameters = model_parameter_count(model);
+    size_t tensors = decays_apart(&trainer->config->optimizer) ? model_tensor_count(model) : 0;
+    Status status = MEMORY_NEW(&trainer->runs, tensors + 1);
+    if (status != STATUS_OK) return status;
+    for (size_t i = 0; i < tensors; i++) {
+        ModelTensor tensor = model_tensor(model, i);
+        trainer->runs[i] = (UpdateRun){{tensor.offset, tensor.offset + tensor.count},
+                                       strcmp(tensor.name, "kernel") == 0};
+    }
+    if (tensors == 0) trainer->runs[0] = (UpdateRun){{0, parameters}, true};
+    trainer->run_count = tensors > 0 ? tensors : 1;
+    return STATUS_OK;
+}
+
+VECTOR_CLONES static void scale(float *values, size_t count, float factor) {
+    for (size_t i = 0; i < count; i++) values[i] *= factor;
+}
+
+static Range overlap(Range a, Range b) {
+    size_t begin = a.begin > b.begin ? a.begin : b.begin, end = a.end < b.end ? a.end : b.end;
+    return (Range){begin, end > begin ? end : begin};
+}
+
+static float *gradient_at(const Trainer *trainer, size_t place) {
+    return gradsync_sum(trainer->sync) + (place - gradsync_slice(trainer->sync).begin);
+}
+
+/* Updates the parameters `range`, all of one run. */
+static void step_run(const Trainer *trainer, Range range, const UpdateRun *run) {
+    OptimizerOptions options = trainer->config->optimizer;
+    float *slots[OPTIMIZER_MAX_SLOTS] = {NULL};
+    for (int k = 0; k < OPTIMIZER_MAX_SLOTS; k++)
+        if (trainer->slots[k] != NULL) slots[k] = trainer->slots[k] + range.begin;
+    if (!run->decays) options.weight_decay = 0.0;
+    optimizer_step(&options, trainer->params + range.begin, gradient_at(trainer, range.begin),
+                   slots, range.end - range.begin, trainer->rate, trainer->progress.step + 1);
+}
+
+/* A task of the pool. */
+static void step_piece(void *context, size_t i, size_t thread) {
+    const Trainer *trainer = context;
+    size_t begin = gradsync_slice(trainer->sync).begin + i * PIECE;
+    Range piece = overlap((Range){begin, begin + PIECE}, gradsync_slice(trainer->sync));
+    (void)thread;
+    if (trainer->gradient_scale < 1.0f)
+        scale(gradient_at(trainer, begin), piece.end - begin, trainer->gradient_scale);
+    for (size_t k = 0; k < trainer->run_count; k++) {
+        Range range = overlap(piece, trainer->runs[k].range);
+        if (range.begin < range.end) step_run(trainer, range, &trainer->runs[k]);
+    }
+}
+
+void trainer_update(Trainer *trainer, double norm) {
+    Range slice = gradsync_slice(trainer->sync);
+    double most = trainer->config->optimizer.clip_norm;
+    trainer->gradient_scale = most > 0.0 && norm > most ? (float)(most / norm) : 1.0f;
+    pool_run(trainer->pool, shard_capacity(slice.end - slice.begin, PIECE), step_piece, trainer);
+}

@@ -1,0 +1,155 @@
+/* Options of the step, each against the steps of a trainer without it: the same made-up images, the
+ * same seed, any number of ranks. */
+#include "ranks.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mnist_dist/base/memory.h"
+#include "mnist_dist/train/trainer.h"
+
+enum { ROWS = 200, MOST_PARAMETERS = 32768 };
+
+static const char *const USUAL[] = {
+    "data.folds=0",
+    "model.layers=conv 3x3 4 same relu, maxpool 2x2, flatten, dense 32 relu, dropout 0.25, "
+    "dense 10 softmax",
+    "training.batch_size=50",
+    "schedule.kind=constant",
+    NULL,
+};
+
+/* A trainer with all that it stands on. */
+typedef struct Replica {
+    uint8_t images[ROWS * DIGIT_PIXELS], labels[ROWS];
+    Config config;
+    Workload workload;
+    Model *model;
+    Pool *pool;
+    Trainer *trainer;
+} Replica;
+
+static void make_workload(Replica *replica) {
+    for (size_t i = 0; i < sizeof replica->images; i++)
+        replica->images[i] = (uint8_t)(i * 2654435761u >> 11);
+    for (size_t i = 0; i < ROWS; i++) {
+        replica->labels[i] = (uint8_t)(i * 7 % DIGIT_CLASSES);
+        memset(replica->images + i * DIGIT_PIXELS + replica->labels[i] * 70u, 255, 70);
+    }
+    replica->workload.dataset = (Dataset){.info = {.train_rows = ROWS},
+                                          .train_images = replica->images,
+                                          .train_labels = replica->labels};
+    assert_int_equal(split_new(&replica->workload.split, replica->labels, ROWS, 0, 0), STATUS_OK);
+}
+
+/* **Collective.** `keys` are separated by spaces. */
+static Replica *start(const char *keys) {
+    Replica *replica = calloc(1, sizeof *replica);
+    char words[1024], *rest = words;
+    assert_non_null(replica);
+    config_defaults(&replica->config);
+    for (size_t i = 0; USUAL[i] != NULL; i++)
+        assert_int_equal(config_set(&replica->config, USUAL[i]), STATUS_OK);
+    snprintf(words, sizeof words, "%s", keys);
+    for (char *word; (word = strsep(&rest, " ")) != NULL;)
+        if (*word != '\0') assert_int_equal(config_set(&replica->config, word), STATUS_OK);
+    make_workload(replica);
+    assert_int_equal(model_new(&replica->model, &replica->config.model), STATUS_OK);
+    assert_int_equal(pool_new(&replica->pool, 2), STATUS_OK);
+    assert_int_equal(trainer_new(&replica->trainer, comm, replica->pool, &replica->config,
+                                 replica->model, &replica->workload),
+                     STATUS_OK);
+    assert_int_equal(trainer_begin_epoch(replica->trainer), STATUS_OK);
+    return replica;
+}
+
+static void stop(Replica *replica) {
+    trainer_destroy(replica->trainer);
+    pool_destroy(replica->pool);
+    model_destroy(replica->model);
+    workload_destroy(&replica->workload);
+    free(replica);
+}
+
+/* **Collective.** */
+static void make_steps(Replica *replica, int steps) {
+    Request request;
+    for (int i = 0; i < steps; i++)
+        assert_on_all_ranks(trainer_step(replica->trainer, &request) == STATUS_OK);
+}
+
+/* **Collective.** The parameters after so many steps from the start; returns their number. */
+static size_t train(float params[MOST_PARAMETERS], int steps, const char *keys) {
+    Replica *replica = start(keys);
+    size_t count = model_parameter_count(replica->model);
+    assert_true(count <= MOST_PARAMETERS);
+    make_steps(replica, steps);
+    memcpy(params, replica->trainer->params, count * sizeof *params);
+    comm_barrier(comm);
+    stop(replica);
+    return count;
+}
+
+static float before[MOST_PARAMETERS], one[MOST_PARAMETERS], other[MOST_PARAMETERS],
+    third[MOST_PARAMETERS];
+
+static double distance(const float *a, const float *b, size_t count) {
+    double sum = 0.0;
+    for (size_t i = 0; i < count; i++)
+        sum += ((double)a[i] - (double)b[i]) * ((double)a[i] - (double)b[i]);
+    return sqrt(sum);
+}
+
+#define PLAIN_SGD "optimizer.kind=sgd optimizer.learning_rate=1 "
+
+/* At a rate of 1 the step is as long as the gradient. */
+static void clipping_shortens_a_long_gradient_and_turns_none(void **state) {
+    (void)state;
+    size_t count = train(before, 0, PLAIN_SGD);
+    train(one, 1, PLAIN_SGD);
+    train(other, 1, PLAIN_SGD "optimizer.clip_norm=0.125");
+    train(third, 1, PLAIN_SGD "optimizer.clip_norm=1000");
+    double length = distance(one, before, count), error = 0.0;
+    assert_on_all_ranks(length > 0.5);
+    assert_on_all_ranks(fabs(distance(other, before, count) - 0.125) < 1e-5);
+    for (size_t i = 0; i < count; i++) {
+        double whole = (double)one[i] - (double)before[i];
+        double clipped = (double)other[i] - (double)before[i];
+        error = fmax(error, fabs(clipped - whole * 0.125 / length));
+    }
+    assert_on_all_ranks(error < 1e-6);
+    assert_on_all_ranks(memcmp(third, one, count * sizeof *one) == 0);
+}
+
+#define ADAMW "optimizer.kind=adamw optimizer.learning_rate=0.1 "
+
+/* Biases are zero at first, so that only the second step could show their decay. */
+static void kernels_alone_decay_where_biases_are_spared(void **state) {
+    (void)state;
+    train(one, 1, ADAMW "optimizer.weight_decay=0.5");
+    train(other, 1, ADAMW "optimizer.weight_decay=0");
+    train(third, 1, ADAMW "optimizer.weight_decay=0.5 optimizer.decay_biases=false");
+    Replica *replica = start("");
+    bool kernels = true, biases = true, differ = true;
+    for (size_t i = 0; i < model_tensor_count(replica->model); i++) {
+        ModelTensor tensor = model_tensor(replica->model, i);
+        size_t bytes = tensor.count * sizeof(float), at = tensor.offset;
+        bool kernel = strcmp(tensor.name, "kernel") == 0;
+        if (kernel) kernels = kernels && memcmp(third + at, one + at, bytes) == 0;
+        if (kernel) differ = differ && memcmp(third + at, other + at, bytes) != 0;
+        if (!kernel) biases = biases && memcmp(third + at, other + at, bytes) == 0;
+    }
+    stop(replica);
+    assert_on_all_ranks(kernels && biases && differ);
+    train(one, 2, ADAMW "optimizer.weight_decay=0.5");
+    train(third, 2, ADAMW "optimizer.weight_decay=0.5 optimizer.decay_biases=false");
+    assert_on_all_ranks(memcmp(one + 36, third + 36, 4 * sizeof *one) != 0); /* the first biases */
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(clipping_shortens_a_long_gradient_and_turns_none),
+    cmocka_unit_test(kernels_alone_decay_where_biases_are_spared),
+};
+
+RUN_ON_RANKS(tests, NULL, NULL)
