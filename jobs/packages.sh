@@ -4,8 +4,8 @@
 
 # To build and run the program.
 BUILD_PACKAGES=(ca-certificates clang cmake curl g++ gcc libclang-rt-dev-wasm32 libhdf5-dev
-    libopenblas-dev libopenmpi-dev libpng-dev librandom123-dev libxxhash-dev libyaml-dev lld make
-    openmpi-bin pkg-config wasi-libc zlib1g-dev)
+    libjansson-dev libjs-dygraphs libopenblas-dev libopenmpi-dev libpng-dev librandom123-dev
+    libxxhash-dev libyaml-dev lld make openmpi-bin pkg-config wasi-libc zlib1g-dev)
 
 # To test it, beside those.
 TEST_PACKAGES=(clang-format-14 libcmocka-dev hdf5-tools nodejs procps python3 python3-h5py shellcheck

@@ -75,7 +75,9 @@ static Status start_ranks(Comm **comm, const Arguments *arguments, Status status
     bool wants = status == STATUS_OK && arguments->command->needs_ranks && !arguments->help &&
                  !arguments->version && !arguments->print_config;
     if (!wants && !has_launcher()) return status;
-    if (wants && arguments->command->id == COMMAND_TRAIN) signals_install();
+    bool trains =
+        arguments->command->id == COMMAND_TRAIN || arguments->command->id == COMMAND_COMPARE;
+    if (wants && trains) signals_install();
     Status started = comm_start(comm, argc, argv);
     if (*comm == NULL) return started;
     return comm_agree(*comm, status);

@@ -17,6 +17,7 @@ only_in() {
 only_in 'mpi\.h' 'src/dist/comm[a-z_]*\.[ch]'
 only_in 'cblas\.h' 'src/nn/blas\.c'
 only_in 'hdf5\.h' 'src/base/h5file[a-z_]*\.[ch]'
+only_in 'jansson\.h' 'src/report/data[a-z_]*\.[ch]'
 only_in 'yaml\.h' 'src/train/config_yaml\.c'
 
 # A wing may include the wings named after it.
@@ -35,7 +36,8 @@ may_include data 'base|data'
 may_include nn 'base|nn'
 may_include dist 'base|dist'
 may_include train 'base|data|nn|dist|train'
-may_include command 'base|data|nn|dist|train'
+may_include report 'base|data|nn|dist|train|report'
+may_include command 'base|data|nn|dist|train|report'
 
 # Each public header compiles alone.
 for header in include/mnist_dist/*/*.h; do

@@ -78,6 +78,15 @@ Status h5file_set_f64(H5File *file, const char *object, const char *name, double
 
 /* ---- Reading --------------------------------------------------------------------------------- */
 
+bool h5file_has_attribute(H5File *file, const char *object, const char *name) {
+    hid_t owner = H5I_INVALID_HID;
+    if (!h5file_has(file, object) || h5file_open_object(&owner, file, object) != STATUS_OK)
+        return false;
+    bool has = H5Aexists(owner, name) > 0;
+    h5file_release(file, object, H5Oclose, owner);
+    return has;
+}
+
 /* An open attribute that holds one value. */
 typedef struct Attribute {
     hid_t owner, id, type;

@@ -21,7 +21,9 @@ typedef enum CommandId {
     COMMAND_EVALUATE,
     COMMAND_PREDICT,
     COMMAND_BENCH,
-    COMMAND_WATCH
+    COMMAND_WATCH,
+    COMMAND_REPORT,
+    COMMAND_COMPARE
 } CommandId;
 
 /* What a command does with key=value words. */
@@ -30,6 +32,7 @@ typedef enum CommandKeys {
     KEYS_OF_RUN,        /* they make up the configuration, with the defaults and --config */
     KEYS_OF_CHECKPOINT, /* they go on top of a checkpoint's (arguments_override); only those that
                            do not change its answer are taken */
+    KEYS_OF_CONFIGS,    /* they go on top of each configuration that is named */
 } CommandKeys;
 
 typedef struct Arguments Arguments;
@@ -60,6 +63,7 @@ struct Arguments {
     const char *config_path; /* --config, or NULL */
     const char *out;         /* --out, or NULL */
     const char *output;      /* -o, --output, or NULL */
+    const char *seeds;       /* --seeds, or NULL */
     const char *resume;      /* --resume: "auto" (the default), "never", or a checkpoint's path */
     bool print_config, json, help, version;
 };

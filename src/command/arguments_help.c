@@ -19,6 +19,8 @@ static void print_command_help(FILE *out, const Command *command) {
         fputs("\nA key=value goes on top of the checkpoint's configuration: data.path, "
               "training.threads.\n",
               out);
+    if (command->keys == KEYS_OF_CONFIGS)
+        fputs("\nA key=value goes on top of each configuration: training.epochs=3.\n", out);
     if (command->keys != KEYS_OF_RUN) return;
     fputc('\n', out);
     config_help(out);

@@ -12,7 +12,8 @@ enum {
     OUTPUT = 1 << 4,
     JSON = 1 << 5,
     PRINT_CONFIG = 1 << 6,
-    ANY = 1 << 7 | 1 << 8 /* help and version */
+    SEEDS = 1 << 7,
+    ANY = 1 << 8 | 1 << 9 /* help and version */
 };
 
 /* In the order of the bits above. */
@@ -26,6 +27,8 @@ const Option OPTIONS[OPTION_COUNT] = {
     {"json", 0, NULL, offsetof(Arguments, json), NULL, "print the figures as JSON"},
     {"print-config", 0, NULL, offsetof(Arguments, print_config), NULL,
      "print the configuration as it would take effect, and stop"},
+    {"seeds", 0, "N", offsetof(Arguments, seeds), NULL,
+     "train with seeds 0 to N - 1; else 0 alone"},
     {"help", 'h', NULL, offsetof(Arguments, help), NULL,
      "print help, of a command if one is named"},
     {"version", 'V', NULL, offsetof(Arguments, version), NULL, "print the version"},
@@ -92,6 +95,25 @@ const Command COMMANDS[] = {
      .help = "show a run as it goes: bars, curves, figures; runs/latest if none is named",
      .options = ANY,
      .most = 1},
+    {.id = COMMAND_REPORT,
+     .name = "report",
+     .run = command_report,
+     .synopsis = "RUNDIR... [-o report.html]",
+     .help = "make the page of a run, or of several side by side",
+     .options = OUTPUT | ANY,
+     .least = 1,
+     .most = FILES},
+    {.id = COMMAND_COMPARE,
+     .name = "compare",
+     .run = command_compare,
+     .synopsis = "CONFIG... [--seeds N] -o DIR [--data digits.h5] [key=value ...]",
+     .help = "train configurations and seeds in turn, each in DIR/NAME-SEED, and compare them",
+     .options = DATA | OUTPUT | SEEDS | ANY,
+     .least = 1,
+     .most = FILES,
+     .needs_output = true,
+     .keys = KEYS_OF_CONFIGS,
+     .needs_ranks = true},
 };
 
 const size_t COMMAND_COUNT = sizeof COMMANDS / sizeof *COMMANDS;

@@ -13,7 +13,7 @@ typedef struct Option {
     const char *help;
 } Option;
 
-enum { OPTION_COUNT = 9 };
+enum { OPTION_COUNT = 10 };
 
 extern const Option OPTIONS[OPTION_COUNT];
 

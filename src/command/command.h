@@ -13,4 +13,8 @@ Status command_predict(Comm *comm, const Arguments *arguments);
 Status command_bench(Comm *comm, const Arguments *arguments);
 
 Status command_watch(Comm *comm, const Arguments *arguments);
+/* **Collective.** */
+Status command_compare(Comm *comm, const Arguments *arguments);
+
+Status command_report(Comm *comm, const Arguments *arguments);
 Status command_import(Comm *comm, const Arguments *arguments);

@@ -48,7 +48,7 @@ static bool same_file(const struct stat *a, const struct stat *b) {
 static Status read_metrics(Watch *watch) {
     char path[PATH_MAX];
     H5File *file = NULL;
-    History history = {{0}, {0}};
+    History history = {0};
     Status status;
     name_file(path, watch, "metrics.h5");
     TRY(h5file_open(&file, path, STATUS_FAILED));

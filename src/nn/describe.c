@@ -30,6 +30,14 @@ const char *model_layer_name(const Model *model, size_t index) {
     return model->layers[index].name;
 }
 
+ModelLayerInfo model_layer_info(const Model *model, size_t index) {
+    const Layer *layer = &model->layers[index];
+    Shape s = layer->out;
+    if (s.flat)
+        return (ModelLayerInfo){layer->kind->class_name, 1, {s.c, 0, 0}, layer->parameter_count};
+    return (ModelLayerInfo){layer->kind->class_name, 3, {s.h, s.w, s.c}, layer->parameter_count};
+}
+
 const char *model_layer_kernel(const Model *model, size_t index) {
     const Layer *layer = &model->layers[index];
     if (layer->conv != NULL) return layer->conv->name;

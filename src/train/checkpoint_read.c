@@ -128,6 +128,12 @@ static Status read_record(Checkpoint *checkpoint, H5File *file, const char *path
                   "fingerprint", path));
     TRY(read_text(checkpoint->kernels, sizeof checkpoint->kernels, file, "/provenance", "kernels",
                   path));
+    TRY(read_text(checkpoint->program, sizeof checkpoint->program, file, "/provenance", "program",
+                  path));
+    TRY(read_text(checkpoint->date, sizeof checkpoint->date, file, "/provenance", "date", path));
+    if (h5file_has_attribute(file, "/provenance", "machine")) /* older versions did not say */
+        TRY(read_text(checkpoint->machine, sizeof checkpoint->machine, file, "/provenance",
+                      "machine", path));
     TRY(h5file_get_i64(&rows, file, "/data", "train_rows"));
     TRY(h5file_get_i64(&ranks, file, "/provenance", "ranks"));
     TRY(h5file_get_i64(&threads, file, "/provenance", "threads"));

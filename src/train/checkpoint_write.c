@@ -176,6 +176,7 @@ static Status write_provenance(H5File *file, const Checkpoint *checkpoint) {
     TRY(h5file_set_text(file, GROUP, "kernels", checkpoint->kernels));
     TRY(h5file_set_i64(file, GROUP, "ranks", checkpoint->ranks));
     TRY(h5file_set_i64(file, GROUP, "threads", checkpoint->threads));
+    TRY(h5file_set_text(file, GROUP, "machine", checkpoint->machine));
     TRY(h5file_set_text(file, GROUP, "date", date));
 cleanup:
     return status;
@@ -210,11 +211,6 @@ static bool same_config(const Config *a, const Config *b) {
     return same;
 }
 
-static bool same_series(const Series *a, const Series *b) {
-    return a->count == b->count && a->quantities == b->quantities &&
-           memcmp(a->values, b->values, a->count * a->quantities * sizeof *a->values) == 0;
-}
-
 static bool same_vectors(const Checkpoint *a, const Checkpoint *b) {
     size_t bytes = a->parameter_count * sizeof(float);
     if (a->parameter_count != b->parameter_count || memcmp(a->params, b->params, bytes) != 0)
@@ -229,8 +225,7 @@ static bool same_vectors(const Checkpoint *a, const Checkpoint *b) {
 static bool same_content(const Checkpoint *a, const Checkpoint *b) {
     return same_config(&a->config, &b->config) && same_vectors(a, b) &&
            memcmp(&a->progress, &b->progress, sizeof a->progress) == 0 &&
-           same_series(&a->history.epochs, &b->history.epochs) &&
-           same_series(&a->history.steps, &b->history.steps) &&
+           history_same(&a->history, &b->history) &&
            strcmp(a->data_fingerprint, b->data_fingerprint) == 0 && a->train_rows == b->train_rows;
 }
 

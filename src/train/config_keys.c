@@ -7,6 +7,8 @@
 
 #include "mnist_dist/base/nearest.h"
 
+const char *const REPORT_NAMES[] = {"end", "checkpoints", "never", NULL};
+
 #define BASELINE_LAYERS                                                                            \
     "conv 5x5 32 same relu, conv 5x5 32 same relu, maxpool 2x2, dropout 0.25, "                    \
     "conv 3x3 64 same relu, conv 3x3 64 same relu, maxpool 2x2, dropout 0.25, "                    \
@@ -89,6 +91,7 @@ const ConfigKey CONFIG_KEYS[] = {
     WHOLE(checkpoint.every_steps, CHANGES_NOTHING, "0", 0, 1e9, "also within epochs; 0: no"),
 
     BOOL(output.predict, CHANGES_NOTHING, "true", "write submission.csv at the end"),
+    CHOICE(output.report, CHANGES_NOTHING, "end", REPORT_NAMES, "when report.html is made"),
 };
 
 const size_t CONFIG_KEY_COUNT = sizeof CONFIG_KEYS / sizeof *CONFIG_KEYS;
@@ -106,6 +109,22 @@ size_t config_section_length(const char *name) {
 bool config_same_section(const ConfigKey *a, const ConfigKey *b) {
     size_t length = config_section_length(a->name);
     return length == config_section_length(b->name) && strncmp(a->name, b->name, length) == 0;
+}
+
+size_t config_key_count(void) {
+    return CONFIG_KEY_COUNT;
+}
+
+const char *config_key_name(size_t key) {
+    return CONFIG_KEYS[key].name;
+}
+
+const char *config_key_default(size_t key) {
+    return CONFIG_KEYS[key].standard;
+}
+
+void config_key_text(char text[CONFIG_TEXT], size_t key, const Config *config) {
+    config_print(text, &CONFIG_KEYS[key], config);
 }
 
 /* How near a key is: a name without a section is held against the keys' last parts only, and a

@@ -37,8 +37,6 @@ typedef struct ConfigKey {
 extern const ConfigKey CONFIG_KEYS[];
 extern const size_t CONFIG_KEY_COUNT;
 
-enum { CONFIG_TEXT = 4096 }; /* bytes that hold any value as text */
-
 /* The key of this name, or NULL. */
 const ConfigKey *config_find(const char *name);
 

@@ -7,7 +7,7 @@
 #include "mnist_dist/train/metrics.h"
 
 #include <limits.h>
-#include <stdbool.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,32 +17,62 @@
 
 typedef struct Quantity {
     const char *name, *units, *long_name;
-    bool is_answer; /* the same whatever the ranks: times are not */
+    bool is_answer;   /* the same whatever the ranks: times are not */
+    bool is_optional; /* older files lack it */
 } Quantity;
 
+#define PHASE(phase, name)                                                                         \
+    [EPOCH_PHASES + (phase)] = {name "_seconds", "s",                                              \
+                                "time that rank 0's threads spent since the epoch before ended",   \
+                                false, true}
+
 static const Quantity EPOCH_TABLE[EPOCH_QUANTITIES] = {
-    [EPOCH_ACCURACY] = {"accuracy", "1", "share of training samples hit while training", true},
-    [EPOCH_LOSS] = {"loss", "nat", "mean cross-entropy while training", true},
-    [EPOCH_VAL_ACCURACY] = {"val_accuracy", "1", "share of held-out samples hit", true},
-    [EPOCH_VAL_LOSS] = {"val_loss", "nat", "mean cross-entropy of the held-out samples", true},
-    [EPOCH_LEARNING_RATE] = {"learning_rate", "1", "learning rate of the last step", true},
+    [EPOCH_ACCURACY] = {"accuracy", "1", "share of training samples hit while training", true,
+                        false},
+    [EPOCH_LOSS] = {"loss", "nat", "mean cross-entropy while training", true, false},
+    [EPOCH_VAL_ACCURACY] = {"val_accuracy", "1", "share of held-out samples hit", true, false},
+    [EPOCH_VAL_LOSS] = {"val_loss", "nat", "mean cross-entropy of the held-out samples", true,
+                        false},
+    [EPOCH_LEARNING_RATE] = {"learning_rate", "1", "learning rate of the last step", true, false},
     [EPOCH_SECONDS] = {"seconds", "s", "wall time of the epoch's training, since the last resume",
-                       false},
-    [EPOCH_IMAGES_PER_SECOND] = {"images_per_second", "1/s", "training samples by time", false},
+                       false, false},
+    [EPOCH_IMAGES_PER_SECOND] = {"images_per_second", "1/s", "training samples by time", false,
+                                 false},
+    PHASE(PHASE_FILL, "fill"),
+    PHASE(PHASE_FORWARD, "forward"),
+    PHASE(PHASE_BACKWARD, "backward"),
+    PHASE(PHASE_SYNC, "sync"),
+    PHASE(PHASE_OPTIMIZER, "optimizer"),
+    PHASE(PHASE_EVALUATE, "evaluate"),
+    PHASE(PHASE_CHECKPOINT, "checkpoint"),
 };
 
 static const Quantity STEP_TABLE[STEP_QUANTITIES] = {
-    [STEP_LOSS] = {"loss", "nat", "mean cross-entropy of the batch", true},
-    [STEP_ACCURACY] = {"accuracy", "1", "share of the batch hit", true},
-    [STEP_LEARNING_RATE] = {"learning_rate", "1", "learning rate of the step", true},
-    [STEP_GRADIENT_NORM] = {"gradient_norm", "1", "Euclidean norm of the gradient", true},
+    [STEP_LOSS] = {"loss", "nat", "mean cross-entropy of the batch", true, false},
+    [STEP_ACCURACY] = {"accuracy", "1", "share of the batch hit", true, false},
+    [STEP_LEARNING_RATE] = {"learning_rate", "1", "learning rate of the step", true, false},
+    [STEP_GRADIENT_NORM] = {"gradient_norm", "1", "Euclidean norm of the gradient", true, false},
 };
 
 /* Keras's CSVLogger: epoch, then its logs by name; what Keras has not stands behind. */
-static const EpochQuantity CSV_COLUMNS[EPOCH_QUANTITIES] = {
+static const EpochQuantity CSV_COLUMNS[] = {
     EPOCH_ACCURACY, EPOCH_LEARNING_RATE,     EPOCH_LOSS, EPOCH_VAL_ACCURACY, EPOCH_VAL_LOSS,
     EPOCH_SECONDS,  EPOCH_IMAGES_PER_SECOND,
 };
+enum { CSV_COLUMN_COUNT = sizeof CSV_COLUMNS / sizeof *CSV_COLUMNS };
+
+typedef struct RestartColumn {
+    const char *name, *units, *long_name;
+    size_t offset; /* of an int64_t in Restart */
+} RestartColumn;
+
+static const RestartColumn RESTART_TABLE[] = {
+    {"step", "1", "steps that were done when the run was resumed", offsetof(Restart, step)},
+    {"epoch", "1", "epochs that were done when the run was resumed", offsetof(Restart, epoch)},
+    {"time", "s", "when the run was resumed, since 1970-01-01 UTC", offsetof(Restart, time)},
+    {"ranks", "1", "ranks that went on with the run", offsetof(Restart, ranks)},
+};
+enum { RESTART_COLUMNS = sizeof RESTART_TABLE / sizeof *RESTART_TABLE };
 
 /* ---- In memory ------------------------------------------------------------------------------- */
 
@@ -60,7 +90,7 @@ static void series_add(Series *series, const double values[]) {
 
 Status history_new(History *history, size_t epochs, size_t steps) {
     Status status;
-    *history = (History){{0}, {0}};
+    *history = (History){0};
     TRY(series_new(&history->epochs, EPOCH_QUANTITIES, epochs));
     TRY(series_new(&history->steps, STEP_QUANTITIES, steps));
 cleanup:
@@ -89,7 +119,8 @@ Status history_reserve(History *history, size_t epochs, size_t steps) {
 void history_destroy(History *history) {
     free(history->epochs.values);
     free(history->steps.values);
-    *history = (History){{0}, {0}};
+    free(history->restarts);
+    *history = (History){0};
 }
 
 void history_add_epoch(History *history, const double values[EPOCH_QUANTITIES]) {
@@ -98,6 +129,28 @@ void history_add_epoch(History *history, const double values[EPOCH_QUANTITIES]) 
 
 void history_add_step(History *history, const double values[STEP_QUANTITIES]) {
     series_add(&history->steps, values);
+}
+
+Status history_add_restart(History *history, const Restart *restart) {
+    size_t count = history->restart_count;
+    Restart *grown = realloc(history->restarts, (count + 1) * sizeof *grown);
+    if (grown == NULL) return status_fail(STATUS_FAILED, "out of memory");
+    grown[count] = *restart;
+    history->restarts = grown;
+    history->restart_count++;
+    return STATUS_OK;
+}
+
+static bool same_series(const Series *a, const Series *b) {
+    return a->count == b->count && a->quantities == b->quantities &&
+           memcmp(a->values, b->values, a->count * a->quantities * sizeof *a->values) == 0;
+}
+
+bool history_same(const History *a, const History *b) {
+    return same_series(&a->epochs, &b->epochs) && same_series(&a->steps, &b->steps) &&
+           a->restart_count == b->restart_count &&
+           (a->restart_count == 0 ||
+            memcmp(a->restarts, b->restarts, a->restart_count * sizeof *a->restarts) == 0);
 }
 
 double history_epoch(const History *history, size_t epoch, EpochQuantity quantity) {
@@ -159,10 +212,42 @@ cleanup:
     return status;
 }
 
+static void name_restart(char name[256], const char *group, size_t column) {
+    snprintf(name, 256, "%s/restart/%s", group, RESTART_TABLE[column].name);
+}
+
+static Status write_restart_column(H5File *file, const char *group, const History *history,
+                                   size_t i, int64_t *column) {
+    char name[256];
+    const RestartColumn *about = &RESTART_TABLE[i];
+    Status status;
+    name_restart(name, group, i);
+    for (size_t row = 0; row < history->restart_count; row++)
+        memcpy(&column[row], (const char *)&history->restarts[row] + about->offset, sizeof *column);
+    TRY(h5file_write(file, name, H5_I64, 1, &history->restart_count, column));
+    TRY(h5file_set_text(file, name, "units", about->units));
+    TRY(h5file_set_text(file, name, "long_name", about->long_name));
+cleanup:
+    return status;
+}
+
+static Status write_restarts(H5File *file, const char *group, const History *history) {
+    int64_t *column = NULL;
+    Status status = STATUS_OK;
+    if (history->restart_count == 0) return status;
+    TRY(MEMORY_NEW(&column, history->restart_count));
+    for (size_t i = 0; i < RESTART_COLUMNS; i++)
+        TRY(write_restart_column(file, group, history, i, column));
+cleanup:
+    free(column);
+    return status;
+}
+
 Status history_write(H5File *file, const char *group, const History *history) {
     Status status;
     TRY(write_series(&(SeriesPlace){file, group, "epoch", EPOCH_TABLE}, &history->epochs));
     TRY(write_series(&(SeriesPlace){file, group, "step", STEP_TABLE}, &history->steps));
+    TRY(write_restarts(file, group, history));
 cleanup:
     return status;
 }
@@ -170,8 +255,12 @@ cleanup:
 static Status read_quantity(Series *series, const SeriesPlace *place, size_t quantity,
                             double *column) {
     char name[256];
+    Status status = STATUS_OK;
     name_dataset(name, place, quantity);
-    Status status = h5file_read(place->file, name, H5_F64, 1, &series->count, column);
+    if (place->table[quantity].is_optional && !h5file_has(place->file, name))
+        for (size_t row = 0; row < series->count; row++) column[row] = NAN;
+    else
+        status = h5file_read(place->file, name, H5_F64, 1, &series->count, column);
     if (status != STATUS_OK) return status;
     for (size_t row = 0; row < series->count; row++)
         series->values[row * series->quantities + quantity] = column[row];
@@ -194,13 +283,37 @@ cleanup:
     return status;
 }
 
+static Status read_restarts(History *history, H5File *file, const char *group) {
+    char name[256];
+    size_t count = 0;
+    int64_t *column = NULL;
+    Status status = STATUS_OK;
+    name_restart(name, group, 0);
+    if (!h5file_has(file, name)) return status;
+    TRY(h5file_shape(file, name, H5_I64, 1, &count));
+    TRY(MEMORY_NEW(&column, count));
+    TRY(MEMORY_NEW(&history->restarts, count));
+    history->restart_count = count;
+    for (size_t i = 0; i < RESTART_COLUMNS; i++) {
+        name_restart(name, group, i);
+        TRY(h5file_read(file, name, H5_I64, 1, &count, column));
+        for (size_t row = 0; row < count; row++)
+            memcpy((char *)&history->restarts[row] + RESTART_TABLE[i].offset, &column[row],
+                   sizeof *column);
+    }
+cleanup:
+    free(column);
+    return status;
+}
+
 Status history_read(History *history, H5File *file, const char *group) {
     Status status;
-    *history = (History){{0}, {0}};
+    *history = (History){0};
     TRY(read_series(&history->epochs, &(SeriesPlace){file, group, "epoch", EPOCH_TABLE},
                     EPOCH_QUANTITIES));
     TRY(read_series(&history->steps, &(SeriesPlace){file, group, "step", STEP_TABLE},
                     STEP_QUANTITIES));
+    TRY(read_restarts(history, file, group));
 cleanup:
     if (status != STATUS_OK) history_destroy(history);
     return status;
@@ -224,6 +337,16 @@ cleanup:
     return status;
 }
 
+Status metrics_read(History *history, const char *path) {
+    Status status;
+    H5File *file = NULL;
+    TRY(h5file_open(&file, path, STATUS_DATA));
+    TRY(history_read(history, file, ""));
+cleanup:
+    h5file_destroy(file);
+    return status;
+}
+
 /* The shortest digits that read back as the same number. */
 static void print_number(FILE *out, double value) {
     char text[32];
@@ -236,12 +359,12 @@ static void print_number(FILE *out, double value) {
 
 static void print_csv(FILE *out, const History *history) {
     fputs("epoch", out);
-    for (size_t i = 0; i < EPOCH_QUANTITIES; i++)
+    for (size_t i = 0; i < CSV_COLUMN_COUNT; i++)
         fprintf(out, ",%s", EPOCH_TABLE[CSV_COLUMNS[i]].name);
     fputc('\n', out);
     for (size_t epoch = 0; epoch < history->epochs.count; epoch++) {
         fprintf(out, "%zu", epoch);
-        for (size_t i = 0; i < EPOCH_QUANTITIES; i++) {
+        for (size_t i = 0; i < CSV_COLUMN_COUNT; i++) {
             fputc(',', out);
             print_number(out, history_epoch(history, epoch, CSV_COLUMNS[i]));
         }

@@ -60,6 +60,9 @@ static Status prepare(Run *run) {
     TRY(evaluator_new(&run->evaluator, run->comm, run->pool, run->model, signals_stop_pending));
     if (comm_rank(run->comm) == 0)
         status = MEMORY_NEW(&run->best, model_parameter_count(run->model));
+    if (status == STATUS_OK && config->output.report == REPORT_AT_CHECKPOINTS)
+        status =
+            MEMORY_NEW(&run->probabilities, run->workload.split.validation_count * DIGIT_CLASSES);
     TRY(comm_agree(run->comm, status));
 cleanup:
     return status;
@@ -108,22 +111,29 @@ cleanup:
     return status;
 }
 
+/* The time of this rank's phases since the epoch before ended. */
+static void note_phases(Run *run, double values[PHASE_COUNT]) {
+    PhaseTimes times = trainer_times(run->trainer);
+    for (int i = 0; i < PHASE_COUNT; i++) values[i] = times.seconds[i] - run->noted.seconds[i];
+    run->noted = times;
+}
+
 /* Takes the epoch's figures into the history. */
 static void note_epoch(Run *run, double rate, const Tally *validation, double seconds) {
     Trainer *trainer = run->trainer;
     const Tally *running = &trainer->progress.running;
     bool validates = validation->count > 0;
-    history_add_epoch(
-        &trainer->history,
-        (double[EPOCH_QUANTITIES]){
-            [EPOCH_ACCURACY] = tally_accuracy(running),
-            [EPOCH_LOSS] = tally_loss(running),
-            [EPOCH_VAL_ACCURACY] = validates ? tally_accuracy(validation) : NAN,
-            [EPOCH_VAL_LOSS] = validates ? tally_loss(validation) : NAN,
-            [EPOCH_LEARNING_RATE] = rate,
-            [EPOCH_SECONDS] = seconds,
-            [EPOCH_IMAGES_PER_SECOND] = seconds > 0 ? (double)run->epoch_images / seconds : 0.0,
-        });
+    double values[EPOCH_QUANTITIES] = {
+        [EPOCH_ACCURACY] = tally_accuracy(running),
+        [EPOCH_LOSS] = tally_loss(running),
+        [EPOCH_VAL_ACCURACY] = validates ? tally_accuracy(validation) : NAN,
+        [EPOCH_VAL_LOSS] = validates ? tally_loss(validation) : NAN,
+        [EPOCH_LEARNING_RATE] = rate,
+        [EPOCH_SECONDS] = seconds,
+        [EPOCH_IMAGES_PER_SECOND] = seconds > 0 ? (double)run->epoch_images / seconds : 0.0,
+    };
+    note_phases(run, values + EPOCH_PHASES);
+    history_add_epoch(&trainer->history, values);
 }
 
 /* Moves the progress to the next epoch. Returns whether this one was the best; *rate_fell says
@@ -151,7 +161,8 @@ static Status end_epoch(Run *run) {
     EvaluationImages images = workload_validation(&run->workload);
     double trained = clock_seconds(), seconds = trained - run->epoch_started;
     Tally validation;
-    Status status = evaluator_run(run->evaluator, &validation, NULL, trainer->params, &images);
+    Status status =
+        evaluator_run(run->evaluator, &validation, run->probabilities, trainer->params, &images);
     if (status != STATUS_OK) return status;
     trainer->times.seconds[PHASE_EVALUATE] += clock_seconds() - trained;
     if (!isfinite(validation.loss))
@@ -167,6 +178,8 @@ static Status end_epoch(Run *run) {
     bool rate_fell = false;
     bool best = advance_epoch(trainer, tally_accuracy(watched), &rate_fell);
     if (best && comm_rank(run->comm) == 0) run_best_is_live(run);
+    if (best && comm_rank(run->comm) == 0 && run->probabilities != NULL)
+        run_write_predictions(run, run->probabilities);
     run_log_epoch(run, rate_fell, best);
     return run_save(run, RUN_UNDER_WAY, best);
 }
@@ -223,6 +236,7 @@ static Status restore(Run *run, Checkpoint *checkpoint, const RunRequest *reques
 
 static void close_run(Run *run) {
     free(run->best);
+    free(run->probabilities);
     evaluator_destroy(run->evaluator);
     trainer_destroy(run->trainer);
     workload_destroy(&run->workload);
@@ -231,7 +245,7 @@ static void close_run(Run *run) {
 }
 
 Status run_train(Comm *comm, const Config *config, const RunRequest *request) {
-    Run run = {.comm = comm, .config = config};
+    Run run = {.comm = comm, .config = config, .report = request->report};
     Checkpoint checkpoint = {0};
     bool found = false, finished = false;
     Status status = STATUS_OK;

@@ -60,6 +60,7 @@ Status run_finish(Run *run) {
     comm_broadcast(run->comm, params, parameters * sizeof *params, 0);
 
     if (validation.count > 0) TRY(log_validation(run, params, probabilities, &validation));
+    if (comm_rank(run->comm) == 0) run_write_predictions(run, probabilities);
     if (test.count == 0)
         log_line("%s holds no test images: no submission.csv is written", run->config->data.path);
     else if (run->config->output.predict)

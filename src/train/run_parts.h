@@ -6,6 +6,7 @@
  *   run_resume.c     finding a checkpoint and giving it to all ranks
  *   run_save.c       checkpoints, metrics
  *   run_best.c       the best network so far
+ *   run_predictions.c  what the best network says of each held-out image
  *   run_finish.c     the best network's confusion matrix and predictions
  *   run_log.c        what a person sees */
 #pragma once
@@ -33,6 +34,9 @@ typedef struct Run {
     double epoch_started;  /* clock_seconds */
     uint64_t epoch_images; /* trained since then */
     double drawn, shown;   /* when the progress line was last drawn, the file last written */
+    PhaseTimes noted;      /* of this rank when the last epoch ended */
+    float *probabilities;  /* (held out, 10) of the last epoch if output.report is checkpoints */
+    void (*report)(const char *directory); /* RunRequest.report */
 } Run;
 
 /* How a run is to begin: what RunRequest.resume says. */
@@ -66,8 +70,13 @@ bool run_is_done(const Config *config, const Progress *progress);
  * fingerprint. */
 Status run_restore(Run *run, Checkpoint *checkpoint);
 
+/* Rank 0: writes predictions.h5 of the best network, whose probabilities (held out, 10) these are;
+ * warns if it cannot. */
+void run_write_predictions(const Run *run, const float *probabilities);
+
 /* **Collective.** Writes a checkpoint marked `mark` (and best.h5 first, if `best`), metrics.h5 and
- * metrics.csv. A failed write warns; the third in a row, or that of a stop, is STATUS_CHECKPOINT.
+ * metrics.csv, and has the page made if output.report says now. A failed write warns; the third in
+ * a row, or that of a stop, is STATUS_CHECKPOINT.
  */
 Status run_save(Run *run, RunStatus mark, bool best);
 

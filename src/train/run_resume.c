@@ -1,5 +1,6 @@
 /* Finding a checkpoint on rank 0, and giving what it holds to all ranks; see run_parts.h. */
 #include <string.h>
+#include <time.h>
 
 #include "mnist_dist/base/log.h"
 #include "run_parts.h"
@@ -50,6 +51,15 @@ static Status check_data(const Run *run, const Checkpoint *checkpoint) {
                        run->config->data.path, info->fingerprint, checkpoint->data_fingerprint);
 }
 
+/* Rank 0: a run that goes on with its training says where it did. */
+static Status note_restart(const Run *run) {
+    const Progress *progress = &run->trainer->progress;
+    Restart restart = {(int64_t)progress->step, (int64_t)progress->epoch, (int64_t)time(NULL),
+                       comm_size(run->comm)};
+    if (progress->step == 0 || run_is_done(run->config, progress)) return STATUS_OK;
+    return history_add_restart(&run->trainer->history, &restart);
+}
+
 /* Rank 0: moves what the checkpoint holds into the trainer. */
 static Status fill_trainer(Run *run, Checkpoint *checkpoint) {
     Trainer *trainer = run->trainer;
@@ -63,9 +73,9 @@ static Status fill_trainer(Run *run, Checkpoint *checkpoint) {
     trainer->progress = checkpoint->progress;
     history_destroy(&trainer->history);
     trainer->history = checkpoint->history;
-    checkpoint->history = (History){{0}, {0}};
+    checkpoint->history = (History){0};
     run_best_from(run, checkpoint);
-    return STATUS_OK;
+    return note_restart(run);
 }
 
 /* **Collective.** Gives rank 0's history to all. */

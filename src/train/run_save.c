@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "mnist_dist/base/log.h"
+#include "mnist_dist/base/machine.h"
 #include "run_parts.h"
 
 enum { FAILED_SAVES_IN_A_ROW = 3 };
@@ -28,6 +29,7 @@ Checkpoint run_snapshot(const Run *run, RunStatus mark) {
     memcpy(checkpoint.slots, trainer->slots, sizeof checkpoint.slots);
     memcpy(checkpoint.data_fingerprint, info->fingerprint, sizeof checkpoint.data_fingerprint);
     model_describe_kernels(checkpoint.kernels, run->model);
+    machine_describe(checkpoint.machine);
     checkpoint.progress.status = mark;
     return checkpoint;
 }
@@ -58,6 +60,13 @@ static void write_metrics(Run *run) {
     status_clear();
 }
 
+/* Rank 0: the run's page, if it is time. */
+static void make_report(const Run *run, RunStatus mark) {
+    int when = run->config->output.report;
+    bool due = when == REPORT_AT_CHECKPOINTS || (when == REPORT_AT_END && mark == RUN_FINISHED);
+    if (due && run->report != NULL) run->report(run->directory);
+}
+
 /* Rank 0: whether a failed write ends the run. */
 static Status judge_failure(Run *run, RunStatus mark) {
     run->failed_saves++;
@@ -79,10 +88,12 @@ Status run_save(Run *run, RunStatus mark, bool best) {
     Status status = STATUS_OK;
     if (comm_rank(run->comm) == 0) {
         status = write_checkpoints(run, mark, best);
-        if (status == STATUS_OK)
+        if (status == STATUS_OK) {
             write_metrics(run);
-        else
+            make_report(run, mark);
+        } else {
             status = judge_failure(run, mark);
+        }
     }
     status = comm_agree(run->comm, status);
     run->trainer->times.seconds[PHASE_CHECKPOINT] += clock_seconds() - since;

@@ -74,6 +74,9 @@ Status h5file_set_texts(H5File *file, const char *object, const char *name,
 Status h5file_set_i64(H5File *file, const char *object, const char *name, int64_t value);
 Status h5file_set_f64(H5File *file, const char *object, const char *name, double value);
 
+/* Whether an object is there and has this attribute. */
+bool h5file_has_attribute(H5File *file, const char *object, const char *name);
+
 /* The caller frees *text. Fixed- and variable-length strings are both taken. */
 Status h5file_get_text(char **text, H5File *file, const char *object, const char *name);
 Status h5file_get_i64(int64_t *value, H5File *file, const char *object, const char *name);

@@ -73,6 +73,15 @@ ModelTensor model_tensor(const Model *model, size_t index);
 size_t model_layer_count(const Model *model);
 const char *model_layer_name(const Model *model, size_t index);
 
+/* What the table of layers says of one. */
+typedef struct ModelLayerInfo {
+    const char *class_name; /* Keras's: Conv2D, Dense ... */
+    int rank;
+    size_t dims[3]; /* (rank) of its output: h, w, c or c alone */
+    size_t parameters;
+} ModelLayerInfo;
+ModelLayerInfo model_layer_info(const Model *model, size_t index);
+
 /* The kernel that computes a layer: "winograd avx512"; NULL where there is no choice. */
 const char *model_layer_kernel(const Model *model, size_t index);
 

@@ -32,6 +32,8 @@ typedef struct Checkpoint {
     uint64_t train_rows; /* labelled rows of the data, before the split */
     char kernels[128];   /* model_describe_kernels */
     int ranks, threads;
+    char machine[128];          /* machine_describe of rank 0; "" in older files */
+    char program[64], date[32]; /* that wrote the file, and when: filled by reading */
 } Checkpoint;
 
 /* Digest of the full state: parameters, optimizer slots, progress (its status aside) and the

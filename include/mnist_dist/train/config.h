@@ -7,6 +7,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -35,8 +36,14 @@ typedef struct CheckpointOptions {
     int64_t every_steps; /* write within epochs too; 0 is at their ends only */
 } CheckpointOptions;
 
+typedef enum ReportWhen { REPORT_AT_END, REPORT_AT_CHECKPOINTS, REPORT_NEVER } ReportWhen;
+
+/* Names by value, "end" and so on; NULL at the end. */
+extern const char *const REPORT_NAMES[];
+
 typedef struct OutputOptions {
     bool predict; /* write submission.csv at the end if the data hold test images */
+    int report;   /* a ReportWhen: when the run's page is made */
 } OutputOptions;
 
 typedef struct Config {
@@ -83,6 +90,13 @@ void config_help(FILE *out);
 
 /* The key that somebody who wrote `name` most likely meant; never NULL. */
 const char *config_nearest(const char *name);
+
+/* The keys one by one, key below config_key_count: for those who show them. */
+enum { CONFIG_TEXT = 4096 }; /* bytes that hold any value as text */
+size_t config_key_count(void);
+const char *config_key_name(size_t key);
+const char *config_key_default(size_t key);
+void config_key_text(char text[CONFIG_TEXT], size_t key, const Config *config);
 
 /* Whether another value of this key gives other bits; `name` may be "section.key=value" too. */
 bool config_changes_answer(const char *name);

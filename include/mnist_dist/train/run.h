@@ -8,6 +8,8 @@
 typedef struct RunRequest {
     const char *directory; /* NULL: runs/NAME, or runs/slurm-JOBID in a Slurm job */
     const char *resume;    /* "auto", "never", or the path of a checkpoint */
+    /* Makes the run's page: called on rank 0 when output.report says so. NULL: nobody does. */
+    void (*report)(const char *directory);
 } RunRequest;
 
 /* **Collective.** Trains to the end, or goes on with the run that the directory holds; a finished

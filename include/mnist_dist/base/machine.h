@@ -1,0 +1,6 @@
+/* What kind of machine this is, for records. */
+#pragma once
+
+/* "AMD EPYC 9R14 (2 cores)": the processor's name, if the system tells it, and the processors that
+ * are on line. `text` holds 128 bytes. */
+void machine_describe(char text[128]);
