@@ -51,6 +51,9 @@ grep -q recall evaluate.txt || fail "evaluate shows no recall"
 mpirun -np 3 "$program" evaluate "$best" --data digits.h5 --tta 9 | cmp - views.txt ||
     fail "ranks change --tta"
 ! cmp -s views.txt evaluate.txt || fail "--tta 9 changes nothing"
+awk '/^validation/ { sub(/.*loss /, ""); losses[++n] = $0 }
+    END { exit n == 2 && losses[2] - losses[1] < 0.3 ? 0 : 1 }' evaluate.txt views.txt ||
+    fail "--tta 9: not a mean of probabilities"
 "$program" predict "$best" --data digits.h5 --tta 5 -o views.csv >/dev/null
 [ "$(wc -l <views.csv)" -eq 51 ] || fail "--tta: predict writes not 51 lines"
 expect_error 2 'tta 10: expected a number from 1 to 9' \
