@@ -37,8 +37,16 @@ static size_t own_shards(const Trainer *trainer) {
     return shards.end - shards.begin;
 }
 
-/* The sync's vectors: params, then the optimizer's slots. */
+/* The sync's vectors: params, then the optimizer's slots, then the average. */
 enum { PARAMS, SLOTS };
+
+static int slot_count(const Trainer *trainer) {
+    return optimizer_slot_count(&trainer->config->optimizer);
+}
+
+static size_t average_vector(const Trainer *trainer) {
+    return SLOTS + (size_t)slot_count(trainer);
+}
 
 /* Samples of a shard at most. */
 static size_t capacity_of(const Trainer *trainer) {
@@ -46,6 +54,8 @@ static size_t capacity_of(const Trainer *trainer) {
     size_t batch = (size_t)training->batch_size, rows = trainer->source.sampler.count;
     return shard_capacity(batch < rows ? batch : rows, (size_t)training->shards);
 }
+
+_Static_assert(MODEL_BUFFERS_ALIGNMENT % GRADSYNC_BLOCK == 0, "buffers begin with a block");
 
 static void make_late(void *context, float *out, size_t shard, const void *left, Range range,
                       size_t thread);
@@ -60,17 +70,20 @@ static GradSyncLate plan_late(Trainer *trainer) {
 
 /* **Collective.** */
 static Status make_sync(Trainer *trainer) {
-    int slots = optimizer_slot_count(&trainer->config->optimizer);
-    GradSyncShape shape = {.length = model_parameter_count(trainer->model),
+    bool averages = trainer->config->average.kind != AVERAGE_NONE;
+    const size_t length = model_parameter_count(trainer->model);
+    GradSyncShape shape = {.length = length,
+                           .apart = length - model_buffers_begin(trainer->model),
                            .shards = (size_t)trainer->config->training.shards,
-                           .vectors = SLOTS + (size_t)slots,
+                           .vectors = average_vector(trainer) + averages,
                            .report_bytes = sizeof(ShardReport),
                            .late = plan_late(trainer)};
     Status status = gradsync_new(&trainer->sync, trainer->comm, trainer->pool, &shape);
     if (status != STATUS_OK) return status;
     trainer->params = gradsync_vector(trainer->sync, PARAMS);
-    for (int i = 0; i < slots; i++)
+    for (int i = 0; i < slot_count(trainer); i++)
         trainer->slots[i] = gradsync_vector(trainer->sync, SLOTS + (size_t)i);
+    if (averages) trainer->average = gradsync_vector(trainer->sync, average_vector(trainer));
     return STATUS_OK;
 }
 
@@ -175,13 +188,15 @@ static void note_late(Trainer *trainer) {
     }
 }
 
-static ModelPass training_pass(const Trainer *trainer, const Batch *batch) {
+/* `n` is the whole batch's size. */
+static ModelPass training_pass(const Trainer *trainer, const Batch *batch, size_t n) {
     return (ModelPass){.training = true,
                        .seed = (uint64_t)trainer->config->training.seed,
                        .step = (uint32_t)trainer->progress.step,
                        .count = batch->count,
                        .images = batch->images,
-                       .ids = batch->ids};
+                       .ids = batch->ids,
+                       .batch = n};
 }
 
 /* The gradient and the tally of this rank's i-th shard: a task of the pool. */
@@ -195,7 +210,7 @@ static void compute_shard(void *context, size_t i, size_t thread) {
     size_t n = fill_shard(batch, trainer, shard);
     lap(&space->times, PHASE_FILL, &since);
 
-    ModelPass pass = training_pass(trainer, batch);
+    ModelPass pass = training_pass(trainer, batch, n);
     const float *logits = model_forward(trainer->model, trainer->params, space->scratch, &pass);
     ShardReport *reports = gradsync_reports(trainer->sync);
     reports[shard] = (ShardReport){
@@ -274,15 +289,29 @@ Status trainer_step(Trainer *trainer, Request *request) {
     return STATUS_OK;
 }
 
+bool trainer_averages(const Trainer *trainer) {
+    return average_exists(&trainer->config->average, trainer->progress.step,
+                          trainer->steps_per_epoch);
+}
+
+const float *trainer_weights(const Trainer *trainer) {
+    return trainer_averages(trainer) ? trainer->average : trainer->params;
+}
+
+void trainer_gather_average(Trainer *trainer) {
+    if (trainer_averages(trainer)) gradsync_gather(trainer->sync, average_vector(trainer));
+}
+
 void trainer_collect(Trainer *trainer) {
-    int slots = optimizer_slot_count(&trainer->config->optimizer);
-    for (int i = 0; i < slots; i++) gradsync_collect(trainer->sync, SLOTS + (size_t)i);
+    for (int i = 0; i < slot_count(trainer); i++)
+        gradsync_collect(trainer->sync, SLOTS + (size_t)i);
+    if (trainer_averages(trainer)) gradsync_collect(trainer->sync, average_vector(trainer));
 }
 
 void trainer_spread(Trainer *trainer) {
-    int slots = optimizer_slot_count(&trainer->config->optimizer);
     gradsync_spread(trainer->sync, PARAMS);
-    for (int i = 0; i < slots; i++) gradsync_spread(trainer->sync, SLOTS + (size_t)i);
+    for (int i = 0; i < slot_count(trainer); i++) gradsync_spread(trainer->sync, SLOTS + (size_t)i);
+    if (trainer->average != NULL) gradsync_spread(trainer->sync, average_vector(trainer));
 }
 
 PhaseTimes trainer_times(const Trainer *trainer) {

@@ -6,5 +6,6 @@
 /* Which parameters are updated alike: trainer->runs. */
 Status trainer_plan_update(Trainer *trainer);
 
-/* Updates this rank's slice of params and slots from the finished sum, whose norm is given. */
+/* Updates this rank's slice of params, slots and average from the finished sum, whose norm is
+ * given. */
 void trainer_update(Trainer *trainer, double norm);

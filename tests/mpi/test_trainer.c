@@ -147,9 +147,35 @@ static void kernels_alone_decay_where_biases_are_spared(void **state) {
     assert_on_all_ranks(memcmp(one + 36, third + 36, 4 * sizeof *one) != 0); /* the first biases */
 }
 
+/* The weights that predict are the mean of those after steps 2, 3 and 4; the training itself is as
+ * it is without. */
+static void an_average_predicts_and_leaves_the_training_alone(void **state) {
+    (void)state;
+    size_t count = train(before, 4, "");
+    Replica *replica = start("average.kind=swa average.start_epoch=0.25");
+    make_steps(replica, 1);
+    bool none = trainer_weights(replica->trainer) == replica->trainer->params;
+    memset(other, 0, sizeof other);
+    for (int step = 2; step <= 4; step++) {
+        make_steps(replica, 1);
+        for (size_t i = 0; i < count; i++) other[i] += replica->trainer->params[i] / 3;
+        comm_barrier(comm);
+    }
+    trainer_gather_average(replica->trainer);
+    bool same = memcmp(replica->trainer->params, before, count * sizeof *before) == 0;
+    double error = distance(trainer_weights(replica->trainer), other, count);
+    double apart = distance(trainer_weights(replica->trainer), before, count);
+    comm_barrier(comm);
+    stop(replica);
+    assert_on_all_ranks(none && same);
+    assert_on_all_ranks(error < 1e-5);
+    assert_on_all_ranks(apart > 1e-3);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(clipping_shortens_a_long_gradient_and_turns_none),
     cmocka_unit_test(kernels_alone_decay_where_biases_are_spared),
+    cmocka_unit_test(an_average_predicts_and_leaves_the_training_alone),
 };
 
 RUN_ON_RANKS(tests, NULL, NULL)
