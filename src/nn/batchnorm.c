@@ -381,6 +381,7 @@ const LayerKind batchnorm_kind = {
     .class_name = "BatchNormalization",
     .name = "batch_normalization",
     .activates = true,
+    .bare = true,
     .plan = plan,
     .forward = forward,
     .backward_input = backward_input,
