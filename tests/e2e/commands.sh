@@ -7,7 +7,8 @@ make_digits 600 50
 # A training leaves what the README says, and finds its end when it is started again.
 train 2 "${quick[@]}" >out.txt
 cd runs/smoke
-for file in config.yaml log.txt metrics.h5 metrics.csv submission.csv checkpoints/best.h5; do
+for file in config.yaml log.txt metrics.h5 metrics.csv submission.csv checkpoints/best.h5 \
+    report.html curves.png confusion.png errors.png augmented.png; do
     [ -s "$file" ] || fail "no $file"
 done
 cd "$work"
