@@ -3,9 +3,9 @@
 # sourced by jobs/local.sh and tests/run.sh, so that each stands in one place.
 
 # To build and run the program.
-BUILD_PACKAGES=(ca-certificates cmake curl g++ gcc libhdf5-dev libjansson-dev libjs-dygraphs
-    libopenblas-dev libopenmpi-dev libpng-dev librandom123-dev libxxhash-dev libyaml-dev make
-    openmpi-bin pkg-config zlib1g-dev)
+BUILD_PACKAGES=(ca-certificates cmake curl g++ gcc libexif-dev libhdf5-dev libjansson-dev
+    libjs-dygraphs libopenblas-dev libopenmpi-dev libpng-dev librandom123-dev libturbojpeg0-dev
+    libxxhash-dev libyaml-dev make openmpi-bin pkg-config zlib1g-dev)
 
 # To test it, beside those.
 TEST_PACKAGES=(clang-format-14 libcmocka-dev hdf5-tools procps python3 python3-h5py shellcheck tmux)

@@ -60,6 +60,8 @@ struct Arguments {
     size_t file_count;
     char **assignments; /* key=value in order, --data among them as data.path=...; owned */
     size_t assignment_count;
+    char **images; /* --images: that word and the words behind it; owned */
+    size_t image_count;
     const char *config_path; /* --config, or NULL */
     const char *out;         /* --out, or NULL */
     const char *output;      /* -o, --output, or NULL */

@@ -50,9 +50,13 @@ Status judge_open(Judge *judge, Comm *comm, const Arguments *arguments) {
         TRY(member_read(&judge->members[i], comm, arguments, arguments->files[i]));
     *config = judge->members[0].config;
     TRY(comm_agree(comm, pool_new(&judge->pool, (size_t)config->training.threads)));
-    TRY(workload_load(&judge->workload, comm, &config->data, config_held_out_fold(config)));
 cleanup:
     return status;
+}
+
+Status judge_load(Judge *judge) {
+    return workload_load(&judge->workload, judge->comm, &judge->config.data,
+                         config_held_out_fold(&judge->config));
 }
 
 void judge_close(Judge *judge) {

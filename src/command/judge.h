@@ -26,9 +26,13 @@ typedef struct Judge {
     Workload workload;
 } Judge;
 
-/* **Collective.** Reads all checkpoints of the arguments on rank 0 and gives them to all, then the
- * data; the split into training and validation rows is that of the first. */
+/* **Collective.** Reads all checkpoints of the arguments on rank 0 and gives them to all. */
 Status judge_open(Judge *judge, Comm *comm, const Arguments *arguments);
+
+/* **Collective.** Reads the data; the split into training and validation rows is that of the first
+ * checkpoint. */
+Status judge_load(Judge *judge);
+
 void judge_close(Judge *judge);
 
 /* STATUS_DATA if a network may have trained on rows that are to judge it: the data are not those of

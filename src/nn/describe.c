@@ -80,8 +80,7 @@ void model_describe_kernels(char text[128], const Model *model) {
 bool model_convolution(ConvShape *shape, const Model *model, size_t index) {
     const Layer *layer = &model->layers[index];
     if (layer->kind != &conv_kind) return false;
-    *shape = (ConvShape){layer->in.h,  layer->in.w,      layer->in.c,
-                         layer->out.c, layer->window[0], layer->window[1]};
+    *shape = conv_shape_of(layer);
     return true;
 }
 

@@ -53,7 +53,10 @@ typedef struct Layer {
     /* Set by kind->plan; what it does not set is 0. */
     Shape out;
     size_t window[2];         /* conv, pool: height, width */
+    size_t stride;            /* conv */
+    bool valid;               /* conv: without padding */
     double rate;              /* dropout */
+    double slope;             /* leakyrelu */
     double momentum, epsilon; /* batchnorm */
     Activation activation;
     const ConvKernel *conv;   /* conv: what does the work */
@@ -108,8 +111,8 @@ struct LayerKind {
     double (*flops)(const Layer *layer);
 };
 
-extern const LayerKind conv_kind, dense_kind, batchnorm_kind, maxpool_kind, dropout_kind,
-    flatten_kind;
+extern const LayerKind conv_kind, dense_kind, batchnorm_kind, relu_kind, leakyrelu_kind,
+    maxpool_kind, avgpool_kind, globalavgpool_kind, dropout_kind, flatten_kind;
 
 /* Follows a batchnorm that has one, for Keras, whose batch normalisation has none. */
 extern const LayerKind activation_kind;
@@ -147,6 +150,13 @@ static inline bool layer_has_bias(const Layer *layer) {
 /* The bias (out.c) of a conv or dense layer; if it has none, zeros that are made in the call's
  * workspace from number `used` on. */
 const float *layer_bias(const LayerCall *call, size_t used);
+
+/* What pooling layers share: windows side by side, and their Keras config. */
+Status pool_plan(Layer *layer, Words *words);
+void pool_write_config(FILE *out, const Layer *layer);
+
+/* Of a layer of kind conv. */
+ConvShape conv_shape_of(const Layer *layer);
 
 /* The members of Keras's config that conv and dense layers share. */
 void layer_write_weights_config(FILE *out, const Layer *layer);

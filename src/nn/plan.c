@@ -10,7 +10,8 @@
 #include "mnist_dist/base/memory.h"
 
 static const LayerKind *const kinds[] = {
-    &conv_kind, &dense_kind, &batchnorm_kind, &maxpool_kind, &dropout_kind, &flatten_kind,
+    &conv_kind,    &dense_kind,   &batchnorm_kind,     &relu_kind,    &leakyrelu_kind,
+    &maxpool_kind, &avgpool_kind, &globalavgpool_kind, &dropout_kind, &flatten_kind,
 };
 
 enum { KIND_COUNT = sizeof kinds / sizeof *kinds };

@@ -52,6 +52,11 @@ const ConfigKey CONFIG_KEYS[] = {
     WHOLE(augmentation.translate, CHANGES_ANSWER, "0", 0, 28, "largest shift by whole pixels"),
     CHOICE(augmentation.fill, CHANGES_ANSWER, "nearest", AUGMENT_FILL_NAMES,
            "what lies beyond the border"),
+    REAL(augmentation.elastic_alpha, "0", 0, 1000, "strength of elastic distortion, pixels"),
+    REAL(augmentation.elastic_sigma, "4", 0.5, 28, "its smoothness, pixels"),
+    REAL(augmentation.erase, "0", 0, 1, "share of images that lose a rectangle"),
+    WHOLE(augmentation.erase_size, CHANGES_ANSWER, "8", 1, 28, "its largest side, pixels"),
+    REAL(augmentation.mixup, "0", 0, 4, "alpha of mixup's Beta distribution; 0: none"),
 
     WHOLE(training.epochs, CHANGES_WITH_LENGTH, "25", 1, 1e6, "passes over the training rows"),
     WHOLE(training.batch_size, CHANGES_ANSWER, "86", 1, 1048576, "samples a step, over all ranks"),

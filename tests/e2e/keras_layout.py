@@ -70,9 +70,11 @@ def output_shape(layer, shape):
         return (*sides, config["filters"]), weights
     if kind == "Dense":
         return (config["units"],), with_bias(config, (shape[-1], config["units"]))
-    if kind == "MaxPooling2D":
+    if kind in ("MaxPooling2D", "AveragePooling2D"):
         sides = [(shape[i] - config["pool_size"][i]) // config["strides"][i] + 1 for i in range(2)]
         return (*sides, shape[-1]), []
+    if kind == "GlobalAveragePooling2D":
+        return (shape[-1],), []
     if kind == "Flatten":
         return (int(np.prod(shape)),), []
     if kind == "BatchNormalization":

@@ -47,6 +47,8 @@ same batchnorm 00000005 model.layers="conv 3x3 8 nobias, batchnorm relu momentum
     dropout 0.25, flatten, dense 20 nobias, batchnorm, dense 10 softmax"
 same batchnorm-clipped 00000005 model.layers="flatten, dense 20 nobias, batchnorm relu, dense 10 softmax" \
     optimizer.kind=adamw optimizer.decay_biases=false optimizer.clip_norm=0.5
+same distorted 00000005 augmentation.elastic_alpha=34 augmentation.erase=0.5
+same mixed 00000005 augmentation.mixup=0.4
 same ema 00000005 average.kind=ema average.decay=0.9 average.start_epoch=0.5
 same swa 00000005 average.kind=swa average.start_epoch=0.5 average.every_steps=2
 same batchnorm-ema 00000005 average.kind=ema average.decay=0.9 \

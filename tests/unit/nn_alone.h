@@ -5,7 +5,9 @@
 
 enum { SAMPLES = 2 };
 
-static const LayerKind *const kinds[] = {&conv_kind, &batchnorm_kind, &maxpool_kind, &dropout_kind};
+static const LayerKind *const kinds[] = {&conv_kind,          &batchnorm_kind, &leakyrelu_kind,
+                                         &relu_kind,          &maxpool_kind,   &avgpool_kind,
+                                         &globalavgpool_kind, &dropout_kind};
 
 /* A layer by itself: its plan, and memory for a call. */
 typedef struct Bench {

@@ -87,6 +87,18 @@ static void test_conv_larger_than_its_image(void **state) {
     run((Check){"conv 5x5 2, conv 5x5 3, flatten, dense 10 softmax", {2, 3, 1, false}, 2, SMOOTH});
 }
 
+static void test_conv_with_strides_and_without_padding(void **state) {
+    (void)state;
+    run((Check){"conv 3x3 3 valid, conv 3x2 2 stride 2, flatten, dense 10 softmax",
+                {7, 8, 2, false},
+                2,
+                SMOOTH});
+    run((Check){"conv 2x2 3 stride 2, conv 2x3 2 valid stride 3 nobias, flatten, dense 10 softmax",
+                {9, 13, 1, false},
+                2,
+                SMOOTH});
+}
+
 static void test_conv_relu(void **state) {
     (void)state;
     run((Check){"conv 3x3 3 relu, conv 3x3 2 relu, flatten, dense 10 softmax",
@@ -104,6 +116,23 @@ static void test_maxpool_that_leaves_pixels_over(void **state) {
     (void)state;
     run((Check){
         "conv 3x3 18, maxpool 2x3, flatten, dense 10 softmax", {5, 7, 1, false}, 2, KINKED});
+}
+
+static void test_average_pools(void **state) {
+    (void)state;
+    run((Check){"conv 3x3 3, avgpool 2x3, conv 2x2 19, globalavgpool, dense 10 softmax",
+                {5, 7, 1, false},
+                2,
+                SMOOTH});
+}
+
+static void test_rectifiers(void **state) {
+    (void)state;
+    run((Check){"conv 3x3 3, relu, conv 2x2 4, leakyrelu 0.2, flatten, dense 7, leakyrelu, "
+                "dense 10 softmax",
+                {5, 4, 1, false},
+                2,
+                KINKED});
 }
 
 static void test_dropout(void **state) {
@@ -199,9 +228,12 @@ int main(void) {
         cmocka_unit_test(test_conv),
         cmocka_unit_test(test_conv_with_an_oblong_even_kernel),
         cmocka_unit_test(test_conv_larger_than_its_image),
+        cmocka_unit_test(test_conv_with_strides_and_without_padding),
         cmocka_unit_test(test_conv_relu),
         cmocka_unit_test(test_maxpool),
         cmocka_unit_test(test_maxpool_that_leaves_pixels_over),
+        cmocka_unit_test(test_average_pools),
+        cmocka_unit_test(test_rectifiers),
         cmocka_unit_test(test_dropout),
         cmocka_unit_test(test_no_bias),
         cmocka_unit_test(test_batchnorm),
