@@ -82,8 +82,22 @@ function table({ caption, head, rows, numbers = [], hideCaption = false, class: 
     el('caption', { class: hideCaption ? 'hidden' : null }, caption),
     el('thead', {}, el('tr', {}, head.map((cell, i) => el('th', { scope: 'col', class: isNumber(i) }, cell)))),
     el('tbody', {}, body));
-  return el('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': caption }, element);
+  const frame = el('div', { class: 'scroll' }, element);
+  frameSizes.observe(frame);
+  return frame;
 }
+
+// A frame that has something to scroll is a named stop for the keyboard; one that has not is none.
+const frameSizes = new ResizeObserver((entries) => {
+  for (const { target } of entries) {
+    const scrolls = target.scrollWidth > target.clientWidth || target.scrollHeight > target.clientHeight;
+    const marks = { tabindex: '0', role: 'region', 'aria-label': target.querySelector('caption').textContent };
+    for (const [name, value] of Object.entries(marks)) {
+      if (scrolls) target.setAttribute(name, value);
+      else target.removeAttribute(name);
+    }
+  }
+});
 
 // choice({ name, label, options: [[value, text]], value, change }): a row of radio buttons that looks like one switch.
 function choice({ name, label, options, value, change }) {

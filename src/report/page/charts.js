@@ -25,7 +25,7 @@ function chart(options) {
   self.reset.classList.add('reset');
   self.reset.hidden = true;
   const log = options.log ? el('label', { class: 'check' }, el('input', { type: 'checkbox', onchange: (e) => setLog(self, e.target.checked) }), 'log') : null;
-  self.element = el('figure', { class: `chart${options.wide ? ' wide' : ''}` },
+  self.element = el('figure', { class: 'chart' },
     el('figcaption', {}, el('div', { class: 'chart-head' },
       el('h3', {}, options.title, options.note ? el('small', {}, options.note) : null),
       el('div', { class: 'tools' }, log, self.reset,
@@ -99,15 +99,17 @@ function chartColours(self) {
   return { colors: self.options.series.map((series) => colour(series.colour)), gridLineColor: colour('grid'), axisLineColor: colour('rule') };
 }
 
-// Also when the page is printed: the plot then has the paper's width, which no event tells.
+// Anew in the colours of now. For paper (which no event gives the width of) small and fine; and since Chromium prints what was
+// drawn on a canvas stroke by stroke, and loses dygraphs' strokes, it is given pixels instead.
 function repaint(self) {
   const printing = document.documentElement.classList.contains('printing');
-  self.graph.updateOptions(chartColours(self), true);
-  if (printing) self.graph.resize(self.options.wide ? 660 : 325, 180);
-  else {
-    self.plot.style.width = '';
-    self.graph.resize(self.plot.parentElement.clientWidth, self.options.height || 210);
-    self.plot.style.width = '';
+  self.graph.updateOptions({ ...chartColours(self), pixelRatio: printing ? 3 : null });
+  self.graph.resize(printing ? 325 : self.element.clientWidth, printing ? 180 : self.options.height || 210);
+  self.plot.style.width = '';
+  if (!printing) return;
+  for (const canvas of self.plot.querySelectorAll('canvas')) {
+    const context = canvas.getContext('2d');
+    context.putImageData(context.getImageData(0, 0, canvas.width, canvas.height), 0, 0);
   }
 }
 
@@ -140,21 +142,27 @@ function valueRange(self) {
 // Vertical lines, for instance where the run was taken up again; their words stand where the first curve does not.
 function drawMarks(self, context, area, graph) {
   context.save();
-  context.strokeStyle = colour('muted');
   context.fillStyle = colour('muted');
   context.font = '11px system-ui, sans-serif';
-  context.setLineDash([3, 3]);
   for (const mark of self.marks) {
     const x = Math.round(graph.toDomXCoord(mark.x)) + 0.5;
     if (!(x >= area.x && x <= area.x + area.w)) continue;
+    context.strokeStyle = colour('muted');
+    context.lineWidth = 1;
+    context.setLineDash([3, 3]);
     context.beginPath();
     context.moveTo(x, area.y);
     context.lineTo(x, area.y + area.h);
     context.stroke();
+    context.strokeStyle = colour('surface'); // a rim about the words, where they cross a line of the grid
+    context.lineWidth = 4;
+    context.setLineDash([]);
     context.textAlign = x > area.x + area.w - 70 ? 'right' : 'left';
     const near = self.rows[rowAt(self, mark.x)][1];
     const low = !self.options.stacked && known(near) && graph.toDomYCoord(near) < area.y + area.h / 2;
-    context.fillText(mark.label, x + (context.textAlign === 'left' ? 4 : -4), low ? area.y + area.h - 6 : area.y + 11);
+    const at = [x + (context.textAlign === 'left' ? 4 : -4), low ? area.y + area.h - 16 : area.y + 11];
+    context.strokeText(mark.label, ...at);
+    context.fillText(mark.label, ...at);
   }
   context.restore();
 }

@@ -76,7 +76,7 @@ function showRuns(section, { runs, comparison }) {
     }), numbers: [1, 2, 3, 4, 5, 6, 7, 8] }));
 }
 
-const chance = (p) => (p < 0.0001 ? 'less than 0.0001' : p < 0.001 ? p.toFixed(4) : p.toFixed(3));
+const chance = (p) => (p < 0.0001 ? '< 0.0001' : p < 0.001 ? p.toFixed(4) : p.toFixed(3));
 
 // What a test says, in words. Five per cent is the field's habit, not a law; p stands beside it.
 function verdict(pair, a, b) {
@@ -89,10 +89,10 @@ function verdict(pair, a, b) {
 }
 
 function testTable(caption, pairs, name) {
-  return table({ caption, class: 'mcnemar', head: ['A', 'B', 'Digits', 'Both right', 'Only A', 'Only B', 'Neither', 'p', 'In words'],
-    rows: pairs.map((pair) => [name(pair.a), name(pair.b), count(pair.images), count(pair.both), count(pair.only_a), count(pair.only_b), count(pair.neither),
-      el('span', { class: pair.p < 0.05 ? 'differs' : null }, chance(pair.p)), verdict(pair, name(pair.a), name(pair.b))]),
-    numbers: [2, 3, 4, 5, 6, 7] });
+  return table({ caption, class: 'mcnemar', head: ['A', 'B', 'In words', 'p', 'Only A', 'Only B', 'Both right', 'Neither', 'Digits'],
+    rows: pairs.map((pair) => [name(pair.a), name(pair.b), verdict(pair, name(pair.a), name(pair.b)), el('span', { class: pair.p < 0.05 ? 'differs' : null }, chance(pair.p)),
+      count(pair.only_a), count(pair.only_b), count(pair.both), count(pair.neither), count(pair.images)]),
+    numbers: [3, 4, 5, 6, 7, 8] });
 }
 
 function showTests(section, { runs, comparison }) {

@@ -36,9 +36,9 @@ function cellButton(n, total, label, prediction, worst) {
   const share = total ? n / total : 0;
   const strength = right ? share ** 3 : Math.sqrt(n / worst);
   return el('button', { type: 'button', tabindex: -1, class: right ? 'hit' : n ? 'miss' : 'zero', 'data-label': label, 'data-prediction': prediction, 'aria-pressed': 'false',
-    style: `--strength: ${strength.toFixed(3)}`,
-    'aria-label': `${plural(n, 'image')} of ${label} read as ${prediction}, ${percent(share, 1)} of the label` },
-  el('span', {}, n ? count(n) : '·'), n ? el('small', {}, share >= 0.9995 ? '100' : (100 * share).toFixed(1)) : null);
+    style: `--strength: ${strength.toFixed(3)}` },
+  n ? el('span', {}, count(n)) : el('span', { 'aria-hidden': 'true' }, '·'), n ? ' ' : null, n ? el('small', {}, share >= 0.9995 ? '100' : (100 * share).toFixed(1)) : null,
+  el('span', { class: 'hidden' }, n ? ` per cent of label ${label} read as ${prediction}` : `no ${label} read as ${prediction}`));
 }
 
 function mostConfused(confusion) {

@@ -72,7 +72,7 @@ function trailingMean(values, n) {
 const epochText = (x) => `epoch ${figure(x, 6)}`;
 const stepText = (run) => (x) => `step ${count(x)}${run.steps_per_epoch ? `, epoch ${Math.floor((x - 1) / run.steps_per_epoch) + 1}` : ''}`;
 const restartMarks = (run, by) => (run.restarts || []).map((restart) => ({ label: 'restart',
-  x: by === 'step' ? restart.step + 0.5 : run.steps_per_epoch ? restart.step / run.steps_per_epoch + 0.5 : restart.epoch - 0.5 }));
+  x: by === 'step' ? restart.step + 0.5 : Math.max(1, run.steps_per_epoch ? restart.step / run.steps_per_epoch : restart.epoch - 0.5) }));
 
 function epochRows(run, ...keys) {
   const length = Math.max(0, ...keys.map((key) => (run.epochs[key] || []).length));
@@ -127,7 +127,7 @@ function stepChart(run, title, key, look) {
   const values = run.steps[key].map((value) => (known(value) && (!look.log || value > 0) ? value : null));
   const window = look.mean ? Math.round(firstWindow(values) / (run.steps.every || 1)) : 1;
   const means = window > 1 ? trailingMean(values, window) : null;
-  const series = means ? [{ name: run.steps.every > 1 ? `mean of ${run.steps.every}` : 'each step', colour: 'faint', width: 1 }, { name: `mean of ${window * (run.steps.every || 1)}`, colour: 'accent' }]
+  const series = means ? [{ name: run.steps.every > 1 ? `mean of ${run.steps.every}` : 'each step', colour: 'faint', width: 1 }, { name: `mean of ${window * (run.steps.every || 1)}`, colour: 'accent', width: 1.25 }]
     : [{ name: title.toLowerCase(), colour: 'accent' }];
   return chart({ title, note: 'by step', xName: 'step', xText: stepText(run), series,
     rows: values.map((value, i) => (means ? [stepOf(run, i), value, means[i]] : [stepOf(run, i), value])), marks: restartMarks(run, 'step'), ...look });
@@ -139,7 +139,7 @@ function phaseChart(run) {
   if (!present.length) return null;
   const length = Math.max(...present.map(([name]) => phases[name].length));
   const rows = Array.from({ length }, (_, i) => [i + 1, ...present.map(([name]) => phases[name][i] ?? null)]);
-  return chart({ title: 'Time per phase', note: 'seconds of each epoch, of the first rank, over its threads', xName: 'epoch', xText: epochText, xWhole: true, stacked: true, zero: true, ...SECONDS,
+  return chart({ title: 'Time per phase', note: 'seconds of an epoch on rank 0, all threads', xName: 'epoch', xText: epochText, xWhole: true, stacked: true, zero: true, ...SECONDS,
     series: present.map(([name, shade]) => ({ name, colour: shade })), rows, marks: restartMarks(run, 'epoch') });
 }
 

@@ -32,19 +32,18 @@ function odds(value) {
   return percent(value, value > 0.9995 || value < 0.0995 ? 2 : 1);
 }
 
-const CARDS_AT_ONCE = 120;
-
-// A list of cards, of which the first ones are shown and the others on request. show(indices) replaces it.
-function gallery(run, label) {
+// A list of cards, of which so many are shown at once, fewer on a phone, and the others on request. show(indices) replaces it.
+function gallery(run, label, desktop, phone) {
+  const atOnce = window.matchMedia('(max-width: 599px)').matches ? phone : desktop;
   const list = el('ul', { class: 'cards', 'aria-label': label });
   const more = el('button', { type: 'button', class: 'plain' });
   const element = el('div', {}, list, more);
   let rest = [];
   const next = () => {
-    const now = rest.splice(0, CARDS_AT_ONCE);
+    const now = rest.splice(0, atOnce);
     append(list, now.map((index) => card(run, index)));
     more.hidden = rest.length === 0;
-    more.textContent = `Show ${count(Math.min(rest.length, CARDS_AT_ONCE))} more of ${count(rest.length)}`;
+    more.textContent = `Show ${count(Math.min(rest.length, atOnce))} more of ${count(rest.length)}`;
     return now.length;
   };
   more.addEventListener('click', () => {
@@ -79,7 +78,7 @@ function showErrors(section, run) {
     return;
   }
   const filter = { digit: 'all', side: 'either' };
-  const cards = gallery(run, 'Errors, the surest first');
+  const cards = gallery(run, 'Errors, the surest first', 112, 24);
   const told = el('p', { class: 'note', role: 'status' });
   const passes = ({ label, prediction }) => filter.digit === 'all' ||
     (filter.side !== 'prediction' && label === Number(filter.digit)) || (filter.side !== 'label' && prediction === Number(filter.digit));
@@ -103,7 +102,7 @@ function showUnsure(section, run) {
     section.append(noPredictions(run));
     return;
   }
-  const cards = gallery(run, 'The least sure first');
+  const cards = gallery(run, 'The least sure first', 28, 12);
   section.append(cards.element);
   cards.show(run.unsure);
 }

@@ -18,8 +18,10 @@ function showResult(section, run) {
     el('h1', { id: 'result-title' }, run.name),
     el('div', { class: 'headline' },
       el('p', { class: 'big' }, el('span', { class: 'big-figure' }, percent(headline.val_accuracy)),
-        el('span', { class: 'big-words' }, 'of the held-out digits read right: ',
-          `${count(headline.val_correct)} of ${count(headline.val_count)}, `, el('a', { href: '#errors' }, plural(wrong, 'error')))),
+        headline.val_count
+          ? el('span', { class: 'big-words' }, `of the held-out digits read right: ${count(headline.val_correct)} of ${count(headline.val_count)}, `,
+            el('a', { href: '#errors' }, plural(wrong, 'error')))
+          : el('span', { class: 'big-words' }, 'No digits were held out, or none have been judged yet.')),
       facts([
         ['Validation loss', figure(headline.val_loss, 3)],
         ['Best epoch', count(headline.best_epoch), `${count(headline.epochs)} of ${count(headline.epochs_planned)} trained`],
@@ -48,7 +50,7 @@ function showModel(section, run) {
     table({ caption: 'Layers of the model, from the image to the ten probabilities', hideCaption: true, class: 'model',
       head: ['Layer', 'Class', 'Output', 'Parameters', ...(kernels ? ['Kernel'] : [])],
       rows: model.layers.map((layer) => [layer.name, layer.class, layer.output,
-        el('span', { class: 'share', style: `--share: ${layer.parameters / model.parameters}` }, layer.parameters ? count(layer.parameters) : '0'),
+        el('span', { class: 'share', style: layer.parameters ? `--share: ${layer.parameters / model.parameters}` : null }, count(layer.parameters)),
         ...(kernels ? [layer.kernel || ''] : [])]),
       numbers: [3] }),
   ]);
