@@ -34,9 +34,9 @@ const char *model_layer_name(const Model *model, size_t index) {
 ModelLayerInfo model_layer_info(const Model *model, size_t index) {
     const Layer *layer = &model->layers[index];
     Shape s = layer->out;
-    if (s.flat)
-        return (ModelLayerInfo){layer->kind->class_name, 1, {s.c, 0, 0}, layer->parameter_count};
-    return (ModelLayerInfo){layer->kind->class_name, 3, {s.h, s.w, s.c}, layer->parameter_count};
+    size_t numbers = layer->parameter_count + layer->buffer_count;
+    if (s.flat) return (ModelLayerInfo){layer->kind->class_name, 1, {s.c, 0, 0}, numbers};
+    return (ModelLayerInfo){layer->kind->class_name, 3, {s.h, s.w, s.c}, numbers};
 }
 
 const char *model_layer_kernel(const Model *model, size_t index) {
