@@ -18,6 +18,9 @@ only_in 'mpi\.h' 'src/dist/comm[a-z_]*\.[ch]'
 only_in 'cblas\.h' 'src/nn/blas\.c'
 only_in 'hdf5\.h' 'src/base/h5file[a-z_]*\.[ch]'
 only_in 'jansson\.h' 'src/report/data[a-z_]*\.[ch]'
+only_in 'turbojpeg\.h' 'src/data/gray_jpeg\.c'
+only_in 'libexif/' 'src/data/gray_jpeg\.c'
+only_in 'png\.h' 'src/(data/gray|report/sprite)\.c'
 only_in 'yaml\.h' 'src/train/config_yaml\.c'
 
 # A wing may include the wings named after it.

@@ -39,6 +39,10 @@ static Status add_file(Arguments *arguments, const char *word) {
     return add_word(arguments->files, &arguments->file_count, "", word);
 }
 
+static Status add_image(Arguments *arguments, const char *word) {
+    return add_word(arguments->images, &arguments->image_count, "", word);
+}
+
 static Status add_assignment(Arguments *arguments, const char *prefix, const char *word) {
     return add_word(arguments->assignments, &arguments->assignment_count, prefix, word);
 }
@@ -69,6 +73,7 @@ static Status take_command(Arguments *arguments, const char *word) {
 
 static Status take_word(Arguments *arguments, const char *word) {
     if (is_assignment(word)) return add_assignment(arguments, "", word);
+    if (arguments->command_given && arguments->image_count > 0) return add_image(arguments, word);
     if (arguments->command_given) return add_file(arguments, word);
     return take_command(arguments, word);
 }
@@ -88,6 +93,7 @@ static Status take_option(Arguments *arguments, size_t index, const char *value)
         return STATUS_OK;
     }
     if (*value == '\0') return refuse("an empty value follows option", option->name, "");
+    if (option->offset == offsetof(Arguments, images)) return add_image(arguments, value);
     *(const char **)field = value;
     return STATUS_OK;
 }
@@ -158,7 +164,9 @@ static Status scan(Arguments *arguments, unsigned *given, int argc, char *argv[]
         if (code == -1) break;
         TRY(take_code(arguments, given, code, argv));
     }
-    for (; optind < argc; optind++) TRY(add_file(arguments, argv[optind]));
+    for (; optind < argc; optind++)
+        TRY(arguments->image_count > 0 ? add_image(arguments, argv[optind])
+                                       : add_file(arguments, argv[optind]));
 cleanup:
     return status;
 }
@@ -200,7 +208,7 @@ static Status check_words(const Arguments *arguments) {
     if (arguments->file_count > command->most)
         return refuse_form(command, "unexpected word ", arguments->files[command->most]);
     if (arguments->file_count < command->least) return refuse_form(command, "no file is named", "");
-    if (command->needs_output && arguments->output == NULL)
+    if (command->needs_output && arguments->output == NULL && arguments->image_count == 0)
         return refuse_form(command, "-o FILE is missing", "");
     if (command->keys == KEYS_NONE && arguments->assignment_count > 0)
         return refuse_form(command, "it takes no configuration key: ", arguments->assignments[0]);
@@ -240,7 +248,8 @@ static Status start(Arguments *arguments, int argc) {
     config_defaults(&arguments->config);
     arguments->files = calloc((size_t)argc + 1, sizeof *arguments->files);
     arguments->assignments = calloc((size_t)argc + 1, sizeof *arguments->assignments);
-    if (arguments->files == NULL || arguments->assignments == NULL)
+    arguments->images = calloc((size_t)argc + 1, sizeof *arguments->images);
+    if (arguments->files == NULL || arguments->assignments == NULL || arguments->images == NULL)
         return status_fail(STATUS_FAILED, "command line: out of memory");
     return STATUS_OK;
 }
@@ -261,7 +270,9 @@ cleanup:
 void arguments_destroy(Arguments *arguments) {
     for (size_t i = 0; i < arguments->file_count; i++) free(arguments->files[i]);
     for (size_t i = 0; i < arguments->assignment_count; i++) free(arguments->assignments[i]);
+    for (size_t i = 0; i < arguments->image_count; i++) free(arguments->images[i]);
     free(arguments->files);
+    free(arguments->images);
     free(arguments->assignments);
 }
 

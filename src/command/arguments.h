@@ -60,9 +60,12 @@ struct Arguments {
     size_t file_count;
     char **assignments; /* key=value in order, --data among them as data.path=...; owned */
     size_t assignment_count;
+    char **images; /* --images: that word and the words behind it; owned */
+    size_t image_count;
     const char *config_path; /* --config, or NULL */
     const char *out;         /* --out, or NULL */
     const char *output;      /* -o, --output, or NULL */
+    const char *tta;         /* --tta, or NULL */
     const char *seeds;       /* --seeds, or NULL */
     const char *resume;      /* --resume: "auto" (the default), "never", or a checkpoint's path */
     bool print_config, json, help, version;

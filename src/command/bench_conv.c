@@ -40,7 +40,8 @@ typedef struct ConvBench {
 
 static double flops_of(const ConvCall *call) {
     const ConvShape *s = &call->shape;
-    return 2.0 * (double)(s->kh * s->kw * s->in * s->out) * (double)(s->h * s->w * call->n);
+    const ConvEdges y = conv_edges(s);
+    return 2.0 * (double)(s->kh * s->kw * s->in * s->out) * (double)(y.h * y.w * call->n);
 }
 
 /* Takes `count` floats, filled, from what is left of the memory; only counts them if that is NULL.
@@ -67,7 +68,8 @@ static size_t lay_out(ConvBench *bench) {
     ConvCall *call = &bench->call;
     const ConvShape *s = &call->shape;
     size_t used = 0, taps = s->kh * s->kw * s->in * s->out;
-    size_t in = call->n * s->h * s->w * s->in, out = call->n * s->h * s->w * s->out;
+    const ConvEdges y = conv_edges(s);
+    size_t in = call->n * s->h * s->w * s->in, out = call->n * y.h * y.w * s->out;
     call->kernel = take(bench->memory, &used, taps);
     call->dkernel = take(bench->memory, &used, taps);
     call->bias = take(bench->memory, &used, s->out);

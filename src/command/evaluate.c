@@ -31,6 +31,7 @@ Status command_evaluate(Comm *comm, const Arguments *arguments) {
     Judge judge;
     Status status = STATUS_OK;
     TRY(judge_open(&judge, comm, arguments));
+    TRY(judge_load(&judge));
     EvaluationImages validation = workload_validation(&judge.workload);
     EvaluationImages test = workload_test(&judge.workload);
     bool tests = judge.workload.dataset.info.test_labelled && test.count > 0;

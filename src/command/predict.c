@@ -1,11 +1,12 @@
 /* `mnist_dist predict CHECKPOINT... -o submission.csv`: Kaggle's file for the test images, from one
- * network or from the mean of several. */
+ * network or from the mean of several; with --images, see predict_images.c. */
 #include "mnist_dist/train/submission.h"
 
 #include <stdlib.h>
 
 #include "command/command.h"
 #include "command/judge.h"
+#include "command/predict_images.h"
 #include "mnist_dist/base/log.h"
 #include "mnist_dist/base/memory.h"
 
@@ -14,7 +15,9 @@ Status command_predict(Comm *comm, const Arguments *arguments) {
     Tally ignored;
     float *probabilities = NULL;
     Status status = STATUS_OK;
+    if (arguments->image_count > 0) return predict_images(comm, arguments);
     TRY(judge_open(&judge, comm, arguments));
+    TRY(judge_load(&judge));
     EvaluationImages images = workload_test(&judge.workload);
     if (images.count == 0)
         TRY(status_fail(STATUS_DATA,

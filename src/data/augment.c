@@ -15,6 +15,8 @@
 #include "mnist_dist/data/augment.h"
 
 #include <math.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "mnist_dist/base/clones.h"
@@ -64,9 +66,24 @@ AffineMap augment_map(const AugmentDraw *draw) {
     return map;
 }
 
-/* Columns that are computed: those of the image and some more, so that they fill vectors. What is
- * more is clamped like the others and then left behind. */
-enum { COLUMNS = 32 };
+AffineMap augment_view(size_t view) {
+    static const AugmentDraw views[AUGMENT_VIEWS] = {
+        {.zx = 1.0, .zy = 1.0},
+        {.zx = 1.0, .zy = 1.0, .tx = 1.0},
+        {.zx = 1.0, .zy = 1.0, .tx = -1.0},
+        {.zx = 1.0, .zy = 1.0, .ty = 1.0},
+        {.zx = 1.0, .zy = 1.0, .ty = -1.0},
+        {.zx = 1.0, .zy = 1.0, .theta = 5.0 * 3.14159265358979323846 / 180.0},
+        {.zx = 1.0, .zy = 1.0, .theta = -5.0 * 3.14159265358979323846 / 180.0},
+        {.zx = 1.05, .zy = 1.05},
+        {.zx = 0.95, .zy = 0.95},
+    };
+    return augment_map(&views[view]);
+}
+
+/* Columns that are computed. What is more than the image's is clamped like the others and then left
+ * behind. */
+enum { COLUMNS = AUGMENT_COLUMNS };
 
 enum { FRAMED = DIGIT_SIDE + 2 }; /* the side with a frame of one pixel */
 
@@ -77,11 +94,13 @@ typedef struct LineCut {
     float weight[COLUMNS];
 } LineCut;
 
-/* Two loops: within one, gcc joins the two clamps into branches, and those into costly masks. */
-static inline void cut_line(LineCut *cut, double start, double step, int32_t side) {
+/* Coordinates of a line of pixels, `offsets` from the map's unless NULL. Two loops: within one, gcc
+ * joins the two clamps into branches, and those into costly masks. */
+static inline void cut_line(LineCut *cut, double start, double step, const float *restrict offsets,
+                            int32_t side) {
     double at[COLUMNS];
     for (int32_t i = 0; i < COLUMNS; i++) {
-        const double free = start + step * i;
+        const double free = start + step * i + (offsets != NULL ? (double)offsets[i] : 0.0);
         at[i] = free > 0.0 ? free : 0.0;
     }
     for (int32_t i = 0; i < COLUMNS; i++) {
@@ -115,10 +134,9 @@ static inline void sample_line(float *restrict line, const uint32_t *restrict qu
 }
 
 /* The image through the map, from a field (side, side) in which it begins at (margin, margin). */
-static inline __attribute__((always_inline)) void sample_field(float *restrict out,
-                                                               const uint8_t *restrict field,
-                                                               const AffineMap *map, int32_t side,
-                                                               double margin) {
+static inline __attribute__((always_inline)) void
+sample_field(float *restrict out, const uint8_t *restrict field, const AffineMap *map,
+             const Displacement *by, int32_t side, double margin) {
     const double(*m)[3] = map->matrix;
     uint32_t quads[FRAMED * FRAMED];
     float
@@ -126,38 +144,63 @@ static inline __attribute__((always_inline)) void sample_field(float *restrict o
     make_quads(quads, field, side);
     for (int r = 0; r < DIGIT_SIDE; r++) {
         LineCut rows, columns;
-        cut_line(&rows, m[0][0] * r + (m[0][2] + margin), m[0][1], side);
-        cut_line(&columns, m[1][0] * r + (m[1][2] + margin), m[1][1], side);
+        cut_line(&rows, m[0][0] * r + (m[0][2] + margin), m[0][1], by != NULL ? by->rows[r] : NULL,
+                 side);
+        cut_line(&columns, m[1][0] * r + (m[1][2] + margin), m[1][1],
+                 by != NULL ? by->columns[r] : NULL, side);
         sample_line(pixels + r * DIGIT_SIDE, quads, &rows, &columns, side);
     }
     for (int i = 0; i < DIGIT_PIXELS; i++) out[i] = pixels[i] / 255.0f;
 }
 
 VECTOR_CLONES static void sample_nearest(float *restrict out, const uint8_t *restrict image,
-                                         const AffineMap *map) {
-    sample_field(out, image, map, DIGIT_SIDE, 0.0);
+                                         const AffineMap *map, const Displacement *by) {
+    sample_field(out, image, map, by, DIGIT_SIDE, 0.0);
 }
 
 VECTOR_CLONES static void sample_zero(float *restrict out, const uint8_t *restrict image,
-                                      const AffineMap *map) {
+                                      const AffineMap *map, const Displacement *by) {
     uint8_t field[FRAMED * FRAMED] = {0};
     for (int r = 0; r < DIGIT_SIDE; r++)
         memcpy(field + (r + 1) * FRAMED + 1, image + r * DIGIT_SIDE, DIGIT_SIDE);
-    sample_field(out, field, map, FRAMED, 1.0);
+    sample_field(out, field, map, by, FRAMED, 1.0);
 }
 
 const char *const AUGMENT_FILL_NAMES[] = {[FILL_NEAREST] = "nearest", [FILL_ZERO] = "zero", NULL};
 
-void augment_image(float *out, const uint8_t *image, const AffineMap *map, AugmentFill fill) {
+void augment_image(float *out, const uint8_t *image, const AffineMap *map, AugmentFill fill,
+                   const Displacement *displacement) {
     if (fill == FILL_ZERO)
-        sample_zero(out, image, map);
+        sample_zero(out, image, map, displacement);
     else
-        sample_nearest(out, image, map);
+        sample_nearest(out, image, map, displacement);
+}
+
+/* One of 0 .. count - 1. */
+static int draw_below(uint32_t word, int64_t count) {
+    return (int)((double)rng_uniform(word) * (double)count);
+}
+
+void augment_erase(float *image, const AugmentOptions *options, const RngStream *stream) {
+    uint32_t words[8];
+    rng_words(words, stream, 2);
+    rng_words(words + 4, stream, 3);
+    if ((double)rng_uniform(words[0]) >= options->erase) return;
+    const int height = 1 + draw_below(words[1], options->erase_size);
+    const int width = 1 + draw_below(words[2], options->erase_size);
+    const int top = draw_below(words[3], DIGIT_SIDE - height + 1);
+    const int left = draw_below(words[4], DIGIT_SIDE - width + 1);
+    for (int r = top; r < top + height; r++)
+        memset(image + r * DIGIT_SIDE + left, 0, (size_t)width * sizeof *image);
 }
 
 void augment_sample(float *out, const uint8_t *image, const AugmentOptions *options,
                     const RngStream *stream) {
     const AugmentDraw draw = augment_draw(options, stream);
     const AffineMap map = augment_map(&draw);
-    augment_image(out, image, &map, (AugmentFill)options->fill);
+    const bool elastic = options->elastic_alpha > 0.0;
+    Displacement by;
+    if (elastic) augment_displace(&by, options, stream);
+    augment_image(out, image, &map, (AugmentFill)options->fill, elastic ? &by : NULL);
+    if (options->erase > 0.0) augment_erase(out, options, stream);
 }

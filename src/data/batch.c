@@ -48,18 +48,34 @@ static void scale_image(float *restrict out, const uint8_t *restrict image) {
     for (int i = 0; i < DIGIT_PIXELS; i++) out[i] = (float)image[i] / 255.0f;
 }
 
+/* out (28, 28): a training row as it is shown in an epoch. */
+static void show_row(float *out, const BatchSource *source, uint32_t epoch, uint32_t row) {
+    const RngStream stream = {
+        .seed = source->sampler.seed, .purpose = RNG_AUGMENT, .time = epoch, .sample = row};
+    augment_sample(out, source->dataset->train_images + (size_t)row * DIGIT_PIXELS,
+                   &source->augmentation, &stream);
+}
+
+/* Makes sample i a mixture. */
+static void mix_sample(Batch *batch, size_t i, const BatchSource *source, uint32_t epoch) {
+    float other[DIGIT_PIXELS];
+    float *image = batch->images + i * DIGIT_PIXELS, *target = batch->targets + i * DIGIT_CLASSES;
+    const Mixture mixture = batch_mixture(source, epoch, batch->ids[i]);
+    const float share = (float)mixture.share;
+    show_row(other, source, epoch, mixture.row);
+    for (int p = 0; p < DIGIT_PIXELS; p++) image[p] = share * image[p] + (1.0f - share) * other[p];
+    for (int c = 0; c < DIGIT_CLASSES; c++) target[c] *= share;
+    target[source->dataset->train_labels[mixture.row]] += 1.0f - share;
+}
+
 void batch_fill_training(Batch *batch, const BatchSource *source, uint32_t epoch, uint64_t first,
                          size_t count) {
-    const Dataset *dataset = source->dataset;
     batch->count = count;
     for (size_t i = 0; i < count; i++) {
         const uint32_t row = source->split->train[sampler_row(&source->sampler, epoch, first + i)];
-        const RngStream stream = {
-            .seed = source->sampler.seed, .purpose = RNG_AUGMENT, .time = epoch, .sample = row};
-        augment_sample(batch->images + i * DIGIT_PIXELS,
-                       dataset->train_images + (size_t)row * DIGIT_PIXELS, &source->augmentation,
-                       &stream);
-        name_sample(batch, i, row, dataset->train_labels[row]);
+        show_row(batch->images + i * DIGIT_PIXELS, source, epoch, row);
+        name_sample(batch, i, row, source->dataset->train_labels[row]);
+        if (source->augmentation.mixup > 0.0) mix_sample(batch, i, source, epoch);
         smooth_target(batch->targets + i * DIGIT_CLASSES, source->label_smoothing);
     }
 }

@@ -1,89 +1,26 @@
 /* A PNG sheet of digits, as OpenCV's digits.png: cells of 20x20, sorted by digit, a tenth of the
  * lines of cells each. Every cell is placed in a frame of 28x28 as MNIST places its digits
- * (centre.c).
- *
- * Reading is libpng's simplified interface, which turns any PNG into 8-bit gray and needs no
- * longjmp. */
-#include <png.h>
+ * (centre.c). */
 #include <stdlib.h>
-#include <string.h>
 
 #include "formats.h"
+#include "gray.h"
 #include "mnist_dist/base/digits.h"
-#include "mnist_dist/base/memory.h"
 #include "mnist_dist/data/centre.h"
 
-enum {
-    CELL = CENTRE_BOX,
-    FIRST_READ = 1 << 20,
-    MAX_FILE = 63 << 20,  /* bytes; FIRST_READ doubled and added to itself comes there */
-    MAX_PIXELS = 64 << 20 /* some 170,000 digits; more is refused before it is unpacked */
-};
+enum { CELL = CENTRE_BOX };
 
-typedef struct Sheet {
-    const char *path;
-    size_t width, height; /* in pixels */
-    uint8_t *pixels;      /* (height, width) */
-} Sheet;
-
-/* Reads the whole file into memory that the caller frees. */
-static Status read_file(uint8_t **bytes, size_t *count, Source *source) {
-    size_t capacity = 0, got = 0;
-    *bytes = NULL;
-    *count = 0;
-    do {
-        capacity += FIRST_READ + capacity;
-        uint8_t *grown = realloc(*bytes, capacity);
-        if (grown == NULL)
-            return status_fail(STATUS_FAILED, "%s: out of memory", source_path(source));
-        *bytes = grown;
-        Status status = source_read(*bytes + *count, &got, source, capacity - *count);
-        if (status != STATUS_OK) return status;
-        *count += got;
-    } while (*count == capacity && capacity < MAX_FILE);
-    if (*count < capacity) return STATUS_OK;
-    return status_fail(STATUS_DATA, "%s: a PNG of %d MiB or more is not read", source_path(source),
-                       MAX_FILE >> 20);
-}
-
-static Status check_size(const Sheet *sheet) {
+static Status check_size(const Gray *sheet) {
     if (sheet->width % CELL != 0 || sheet->height % (10 * CELL) != 0)
         return status_fail(STATUS_DATA,
                            "%s: %zux%zu pixels are no sheet of 20x20 cells with lines for ten "
                            "digits: the width must be a multiple of 20, the height of 200",
                            sheet->path, sheet->width, sheet->height);
-    if (sheet->width > MAX_PIXELS / sheet->height)
-        return status_fail(STATUS_DATA, "%s: %zux%zu pixels are more than is read; cut the sheet",
-                           sheet->path, sheet->width, sheet->height);
     return STATUS_OK;
 }
 
-static Status png_failure(const Sheet *sheet, const png_image *image) {
-    return status_fail(STATUS_DATA, "%s: damaged PNG (%s); fetch it again", sheet->path,
-                       image->message);
-}
-
-/* Unpacks to 8-bit gray; what is transparent becomes 0. */
-static Status decode(Sheet *sheet, const uint8_t *bytes, size_t count) {
-    Status status = STATUS_OK;
-    const png_color black = {0, 0, 0};
-    png_image image = {.version = PNG_IMAGE_VERSION};
-    if (!png_image_begin_read_from_memory(&image, bytes, count)) TRY(png_failure(sheet, &image));
-    sheet->width = image.width;
-    sheet->height = image.height;
-    TRY(check_size(sheet));
-    TRY(MEMORY_NEW(&sheet->pixels, sheet->width * sheet->height));
-    image.format = PNG_FORMAT_GRAY;
-    image.flags |= PNG_IMAGE_FLAG_16BIT_sRGB;
-    if (!png_image_finish_read(&image, &black, sheet->pixels, 0, NULL))
-        TRY(png_failure(sheet, &image));
-cleanup:
-    png_image_free(&image);
-    return status;
-}
-
 /* Digits are white on black; the other way round, every lesson would be wrong. */
-static Status check_ink(const Sheet *sheet) {
+static Status check_ink(const Gray *sheet) {
     uint64_t sum = 0, count = sheet->width * sheet->height;
     for (uint64_t i = 0; i < count; i++) sum += sheet->pixels[i];
     if (sum < 128 * count) return STATUS_OK;
@@ -101,7 +38,7 @@ static bool place_cell(uint8_t image[DIGIT_PIXELS], const uint8_t *cell, size_t 
     return true;
 }
 
-static Status import_cells(Writer *writer, const Sheet *sheet) {
+static Status import_cells(Writer *writer, const Gray *sheet) {
     Status status = STATUS_OK;
     size_t lines = sheet->height / CELL, columns = sheet->width / CELL;
     for (size_t cell = 0; cell < lines * columns; cell++) {
@@ -118,16 +55,17 @@ cleanup:
 
 Status png_import(Writer *writer, Source *source, bool labels_needed) {
     Status status = STATUS_OK;
-    Sheet sheet = {.path = source_path(source)};
+    Gray sheet = {.path = source_path(source)};
     uint8_t *bytes = NULL;
     size_t count = 0;
     (void)labels_needed;
-    TRY(read_file(&bytes, &count, source));
-    TRY(decode(&sheet, bytes, count));
+    TRY(gray_read_bytes(&bytes, &count, source));
+    TRY(gray_from_png(&sheet, sheet.path, bytes, count, 0));
+    TRY(check_size(&sheet));
     TRY(check_ink(&sheet));
     TRY(import_cells(writer, &sheet));
 cleanup:
     free(bytes);
-    free(sheet.pixels);
+    gray_free(&sheet);
     return status;
 }

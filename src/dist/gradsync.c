@@ -333,6 +333,13 @@ static void make_own_ends(GradSync *sync) {
     if (ends) pool_run(sync->pool, sync->own.end - sync->own.begin, make_ends, sync);
 }
 
+static double norm_of(const GradSync *sync) {
+    size_t blocks = gradsync_block_count(sync);
+    size_t part = shard_capacity(sync->shape.length - sync->shape.apart, GRADSYNC_BLOCK);
+    double apart = tree_sum(sync->squares + part, blocks - part);
+    return isfinite(apart) ? sqrt(tree_sum(sync->squares, part)) : apart;
+}
+
 double gradsync_reduce(GradSync *sync) {
     make_own_ends(sync);
     if (sync->shared) {
@@ -344,7 +351,7 @@ double gradsync_reduce(GradSync *sync) {
         finish(sync);
         messages_share(sync);
     }
-    return sqrt(tree_sum(sync->squares, gradsync_block_count(sync)));
+    return norm_of(sync);
 }
 
 void gradsync_gather(GradSync *sync, size_t i) {

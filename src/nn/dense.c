@@ -1,18 +1,29 @@
 /* Dense layers: y = activation(x W + b), W (in, out), by the kernel that suits the sizes. */
 #include "nn/layer.h"
 
+static Status read_words(Layer *layer, Words *words, bool *biased) {
+    enum { NOBIAS = ACTIVATION_COUNT, KNOWN };
+    static const char *const known[KNOWN] = {ACTIVATION_WORDS, "nobias"};
+    LayerOptions options = {.known = known, .count = KNOWN};
+    Status status = STATUS_OK;
+    while (words_left(words)) TRY(layer_read_option(&options, layer, words));
+    *biased = !options.seen[NOBIAS];
+cleanup:
+    return status;
+}
+
 static Status plan(Layer *layer, Words *words) {
-    static const char *const known[] = {ACTIVATION_WORDS};
     Status status = STATUS_OK;
     size_t units = 0, in = shape_size(layer->in);
+    bool biased = true;
     TRY(layer_needs_flat(layer, words));
     TRY(words_size(&units, words, "units"));
-    TRY(layer_read_options(layer, words, known, sizeof known / sizeof *known));
-    TRY(layer_add_tensor(layer, words, "kernel", 2, (size_t[]){in, units}));
-    TRY(layer_add_tensor(layer, words, "bias", 1, (size_t[]){units}));
+    TRY(read_words(layer, words, &biased));
+    TRY(layer_add_weights(layer, words, 2, (size_t[]){in, units}, biased));
     layer->out = (Shape){1, 1, units, true};
     layer->dense = kernels_choose_dense(layer->kernels, in, units);
     layer->forward_workspace = layer->backward_workspace = layer->dense->workspace(in, units);
+    if (!biased) layer->forward_workspace += units;
 cleanup:
     return status;
 }
@@ -23,7 +34,7 @@ static DenseCall dense_call(const LayerCall *call) {
                        .in = layer->in.c,
                        .out = layer->out.c,
                        .kernel = call->params,
-                       .bias = call->params + layer->tensors[0].count,
+                       .bias = layer_bias(call, layer->dense->workspace(layer->in.c, layer->out.c)),
                        .activation = layer->activation,
                        .x = call->x,
                        .y = call->y,
@@ -47,6 +58,7 @@ static void backward_weights(const LayerCall *call) {
     const Layer *layer = call->layer;
     DenseCall dense = dense_call(call);
     layer->dense->backward_weights(&dense);
+    if (!layer_has_bias(layer)) return;
     activation_bias_gradient(call->dparams + layer->tensors[0].count, call->dy, 1, dense.n,
                              layer->out.c);
 }

@@ -4,12 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mnist_dist/base/minmax.h"
 #include "mnist_dist/nn/blas.h"
 #include "nn/families.h"
 #include "nn/plan.h"
 
 size_t model_parameter_count(const Model *model) {
-    return model->parameter_count;
+    return model->buffers_begin + model->buffer_count;
 }
 
 size_t model_tensor_count(const Model *model) {
@@ -79,8 +80,7 @@ void model_describe_kernels(char text[128], const Model *model) {
 bool model_convolution(ConvShape *shape, const Model *model, size_t index) {
     const Layer *layer = &model->layers[index];
     if (layer->kind != &conv_kind) return false;
-    *shape = (ConvShape){layer->in.h,  layer->in.w,      layer->in.c,
-                         layer->out.c, layer->window[0], layer->window[1]};
+    *shape = conv_shape_of(layer);
     return true;
 }
 
@@ -129,8 +129,9 @@ static void write_row(FILE *out, const Layer *layer) {
         snprintf(shape, sizeof shape, "(None, %zu)", s.c);
     else
         snprintf(shape, sizeof shape, "(None, %zu, %zu, %zu)", s.h, s.w, s.c);
-    write_grouped(count, sizeof count, layer->parameter_count);
-    fprintf(out, " %-32s %-24s %s\n", type, shape, count);
+    write_grouped(count, sizeof count, layer->parameter_count + layer->buffer_count);
+    int left = 56 - (int)larger(strlen(type), 32); /* a long name takes of the shape's room */
+    fprintf(out, " %-32s %-*s %s\n", type, left, shape, count);
 }
 
 static void write_rule(FILE *out, char c) {
@@ -145,20 +146,20 @@ static void write_summary(FILE *out, const Model *model) {
     write_rule(out, '=');
     for (size_t i = 0; i < model->layer_count; i++) write_row(out, &model->layers[i]);
     write_rule(out, '=');
-    write_total(out, "Total", model->parameter_count);
-    write_total(out, "Trainable", model->parameter_count);
-    write_total(out, "Non-trainable", 0);
+    write_total(out, "Total", model->trained_count + model->buffer_count);
+    write_total(out, "Trainable", model->trained_count);
+    write_total(out, "Non-trainable", model->buffer_count);
     write_rule(out, '_');
 }
 
 void layer_write_weights_config(FILE *out, const Layer *layer) {
     fprintf(out,
-            ",\"activation\":\"%s\",\"use_bias\":true,"
+            ",\"activation\":\"%s\",\"use_bias\":%s,"
             "\"kernel_initializer\":{\"class_name\":\"GlorotUniform\",\"config\":{\"seed\":null}},"
             "\"bias_initializer\":{\"class_name\":\"Zeros\",\"config\":{}},"
             "\"kernel_regularizer\":null,\"bias_regularizer\":null,\"activity_regularizer\":null,"
             "\"kernel_constraint\":null,\"bias_constraint\":null",
-            activation_name(layer->activation));
+            activation_name(layer->activation), layer_has_bias(layer) ? "true" : "false");
 }
 
 static void write_layer_config(FILE *out, const Layer *layer) {

@@ -14,24 +14,29 @@
  */
 #include <string.h>
 
+#include "mnist_dist/base/minmax.h"
 #include "mnist_dist/nn/blas.h"
 #include "nn/activation.h"
 #include "nn/families.h"
 
 enum { PATCHES = 128 * 1024 / sizeof(float) }; /* floats of a block of patches */
 
-/* One image's convolution: y (h, w, out) from x (h, w, in). */
+/* One image's convolution: y (h, w, out) from x (in_rows, in_columns, in). */
 typedef struct Conv {
     size_t h, w, in, out;
+    size_t in_rows, in_columns;
     size_t kh, kw;
-    size_t top, left;   /* zeros above and to the left; (k - 1) - those below and to the right */
+    size_t top, left;   /* zeros above and to the left */
+    size_t gap;         /* pixels of the frame from one of x to the next */
+    size_t step;        /* and from one of y to the next */
     size_t rows;        /* output rows of a block */
     size_t patch;       /* kh * kw * in */
     size_t frame_pitch; /* floats of a framed row */
+    size_t frame_rows;
 } Conv;
 
 static size_t frame_size(const Conv *conv) {
-    return (conv->h + conv->kh - 1) * conv->frame_pitch;
+    return conv->frame_rows * conv->frame_pitch;
 }
 
 /* Rows of a block, as equal among the blocks as can be. */
@@ -41,15 +46,30 @@ static size_t block_rows(const Conv *conv) {
     return (conv->h + blocks - 1) / blocks;
 }
 
+/* From where x ends or the last window does. */
+static size_t frame_side(size_t before, size_t in, size_t gap, size_t out, size_t step,
+                         size_t taps) {
+    return larger(before + (in - 1) * gap + 1, (out - 1) * step + taps);
+}
+
 static Conv conv_make(const ConvShape *shape, bool reversed) {
     size_t kh = shape->kh, kw = shape->kw;
-    Conv conv = {.h = shape->h, .w = shape->w, .kh = kh, .kw = kw};
+    ConvEdges edges = conv_edges(shape);
+    Conv conv = {.kh = kh, .kw = kw};
+    conv.h = reversed ? shape->h : edges.h;
+    conv.w = reversed ? shape->w : edges.w;
+    conv.in_rows = reversed ? edges.h : shape->h;
+    conv.in_columns = reversed ? edges.w : shape->w;
     conv.in = reversed ? shape->out : shape->in;
     conv.out = reversed ? shape->in : shape->out;
-    conv.top = reversed ? kh / 2 : (kh - 1) / 2;
-    conv.left = reversed ? kw / 2 : (kw - 1) / 2;
+    conv.top = reversed ? kh - 1 - edges.top : edges.top;
+    conv.left = reversed ? kw - 1 - edges.left : edges.left;
+    conv.gap = reversed ? shape->stride : 1;
+    conv.step = reversed ? 1 : shape->stride;
     conv.patch = kh * kw * conv.in;
-    conv.frame_pitch = (conv.w + kw - 1) * conv.in;
+    conv.frame_rows = frame_side(conv.top, conv.in_rows, conv.gap, conv.h, conv.step, kh);
+    conv.frame_pitch =
+        conv.in * frame_side(conv.left, conv.in_columns, conv.gap, conv.w, conv.step, kw);
     conv.rows = block_rows(&conv);
     return conv;
 }
@@ -65,10 +85,11 @@ static size_t workspace_size(const Conv *conv) {
 }
 
 static void frame_image(float *frame, const float *x, const Conv *conv) {
-    size_t row = conv->w * conv->in;
-    for (size_t j = 0; j < conv->h; j++)
-        memcpy(frame + (conv->top + j) * conv->frame_pitch + conv->left * conv->in, x + j * row,
-               row * sizeof *x);
+    const size_t row = conv->in_columns * conv->in, piece = conv->gap == 1 ? row : conv->in;
+    float *first = frame + conv->top * conv->frame_pitch + conv->left * conv->in;
+    for (size_t j = 0; j < conv->in_rows; j++, first += conv->gap * conv->frame_pitch, x += row)
+        for (size_t i = 0; i < row; i += piece)
+            memcpy(first + i * conv->gap, x + i, piece * sizeof *x);
 }
 
 /* patches (rows * w, kh, kw * in) of the output rows from `first` on. */
@@ -78,7 +99,8 @@ static void make_patches(float *patches, const float *frame, const Conv *conv, s
     for (size_t j = first; j < first + rows; j++)
         for (size_t i = 0; i < conv->w; i++)
             for (size_t k = 0; k < conv->kh; k++, patches += run)
-                memcpy(patches, frame + (j + k) * conv->frame_pitch + i * conv->in,
+                memcpy(patches,
+                       frame + (j * conv->step + k) * conv->frame_pitch + i * conv->step * conv->in,
                        run * sizeof *patches);
 }
 
@@ -101,7 +123,7 @@ static void convolve(float *y, const float *x, const float *kernel, const Conv *
 
 static void forward(const ConvCall *call) {
     Conv conv = conv_make(&call->shape, false);
-    size_t in = conv.h * conv.w * conv.in, out = conv.h * conv.w * conv.out;
+    size_t in = conv.in_rows * conv.in_columns * conv.in, out = conv.h * conv.w * conv.out;
     memset(call->workspace, 0, frame_size(&conv) * sizeof(float));
     for (size_t i = 0; i < call->n; i++) {
         float *y = call->y + i * out;
@@ -112,7 +134,7 @@ static void forward(const ConvCall *call) {
 
 static void backward_input(const ConvCall *call) {
     Conv conv = conv_make(&call->shape, true);
-    size_t in = conv.h * conv.w * conv.in, out = conv.h * conv.w * conv.out;
+    size_t in = conv.in_rows * conv.in_columns * conv.in, out = conv.h * conv.w * conv.out;
     float *reversed = call->workspace + workspace_size(&conv);
     conv_reverse_kernel(reversed, call->kernel, &call->shape);
     memset(call->workspace, 0, frame_size(&conv) * sizeof(float));
@@ -135,7 +157,7 @@ static void add_image(float *dkernel, const float *x, const float *dy, const Con
 
 static void backward_weights(const ConvCall *call) {
     Conv conv = conv_make(&call->shape, false);
-    size_t in = conv.h * conv.w * conv.in, out = conv.h * conv.w * conv.out;
+    size_t in = conv.in_rows * conv.in_columns * conv.in, out = conv.h * conv.w * conv.out;
     memset(call->workspace, 0, frame_size(&conv) * sizeof(float));
     for (size_t i = 0; i < call->n; i++)
         add_image(call->dkernel, call->x + i * in, call->dy + i * out, &conv, call->workspace,

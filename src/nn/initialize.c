@@ -1,6 +1,6 @@
-/* Initial weights: Glorot uniform kernels, zero biases (Glorot and Bengio, AISTATS 2010; the
- * convolution's fans are Keras's). Tensor t draws from the stream whose sample is t; its element
- * e takes word e % 4 of draw e / 4. */
+/* Initial weights: Glorot uniform kernels; zero biases, ones where a tensor says so (Glorot and
+ * Bengio, AISTATS 2010; the convolution's fans are Keras's). Tensor t draws from the stream whose
+ * sample is t; its element e takes word e % 4 of draw e / 4. */
 #include <math.h>
 #include <string.h>
 
@@ -25,11 +25,13 @@ static void fill_uniform(float *values, size_t count, double limit, const RngStr
 
 void model_initialize(const Model *model, float *params, uint64_t seed) {
     RngStream stream = {seed, RNG_INITIAL_WEIGHTS, 0, 0, 0};
-    memset(params, 0, model->parameter_count * sizeof *params);
+    memset(params, 0, model_parameter_count(model) * sizeof *params);
     for (size_t t = 0; t < model->tensor_count; t++) {
         ModelTensor tensor = model_tensor(model, t);
         stream.sample = (uint32_t)t;
         if (tensor.rank >= 2)
             fill_uniform(params + tensor.offset, tensor.count, glorot_limit(&tensor), &stream);
+        else
+            for (size_t i = 0; i < tensor.count; i++) params[tensor.offset + i] = tensor.initial;
     }
 }

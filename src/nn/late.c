@@ -45,6 +45,7 @@ void late_backward(const LayerCall *call, const ModelGradients *gradients) {
     float *dy = gradients->factors + gradients->late->capacity * in;
     memcpy(gradients->factors, call->x, n * in * sizeof *call->x);
     memcpy(dy, call->dy, n * out * sizeof *dy);
+    if (!layer_has_bias(layer)) return;
     activation_bias_gradient(call->dparams + in * out, call->dy, 1, n, out);
 }
 

@@ -18,7 +18,8 @@
 #include "nn/words.h"
 
 enum {
-    LAYER_MAX_TENSORS = 2,
+    LAYER_MAX_TENSORS = 4,
+    LAYER_MAX_WORDS = 16,
     LAYER_NAME = 32,
     LAYER_MAX_NUMBERS = 1 << 30, /* of one sample's activations */
 };
@@ -46,18 +47,24 @@ typedef struct Layer {
     size_t input;          /* index of the layer that it reads, or LAYER_IMAGES */
     Shape in;
     size_t offset;                /* of its parameters in the flat vector */
+    size_t buffer_offset;         /* of its buffers, from where buffers begin */
     const KernelOptions *kernels; /* while it is planned */
 
     /* Set by kind->plan; what it does not set is 0. */
     Shape out;
-    size_t window[2]; /* conv, pool: height, width */
-    double rate;      /* dropout */
+    size_t window[2];         /* conv, pool: height, width */
+    size_t stride;            /* conv */
+    bool valid;               /* conv: without padding */
+    double rate;              /* dropout */
+    double slope;             /* leakyrelu */
+    double momentum, epsilon; /* batchnorm */
     Activation activation;
     const ConvKernel *conv;   /* conv: what does the work */
     const DenseKernel *dense; /* dense: likewise */
     ModelTensor tensors[LAYER_MAX_TENSORS];
-    size_t tensor_count, parameter_count; /* by layer_add_tensor */
-    size_t kept;                          /* bytes per sample that forward leaves for backward */
+    size_t tensor_count;
+    size_t parameter_count, buffer_count; /* by layer_add_tensor, layer_add_buffer */
+    size_t kept, kept_once; /* bytes that forward leaves for backward: per sample, per call */
     size_t forward_workspace, backward_workspace; /* floats, free for use within one call */
 } Layer;
 
@@ -65,13 +72,15 @@ typedef struct Layer {
 typedef struct LayerCall {
     const Layer *layer;
     const ModelPass *pass;
-    const float *params; /* the layer's own: (parameter_count) */
-    float *dparams;      /* likewise */
-    const float *x;      /* (n, in) */
-    float *dx;           /* (n, in) */
-    float *y;            /* (n, out) */
-    const float *dy;     /* (n, out), taken through the activation: of the sums before it */
-    uint8_t *kept;       /* (n, layer->kept) */
+    const float *params;  /* the layer's own: (parameter_count) */
+    float *dparams;       /* likewise */
+    const float *buffers; /* (buffer_count): running statistics */
+    float *dbuffers;      /* likewise: those of this call */
+    const float *x;       /* (n, in) */
+    float *dx;            /* (n, in) */
+    float *y;             /* (n, out) */
+    const float *dy;      /* (n, out), taken through the activation unless kind->activates */
+    uint8_t *kept;        /* (n * layer->kept + layer->kept_once) */
     float *workspace;
 } LayerCall;
 
@@ -81,15 +90,19 @@ struct LayerKind {
     const char *class_name; /* Keras's class: "Conv2D" */
     const char *name;       /* Keras's name of the first such layer: "conv2d" */
     bool alias;             /* y is x and dy is dx: no memory, and no functions below but plan */
+    bool activates;         /* backward takes dy through the activation by itself */
 
     /* Reads the words that follow the layer's own and fills the plan; STATUS_USAGE with remedy. */
     Status (*plan)(Layer *layer, Words *words);
     /* Writes y from x. Must not let n change a bit of a sample's y. */
     void (*forward)(const LayerCall *call);
-    /* Writes dx from dy. */
+    /* Writes dx from dy, and perhaps from dparams: backward_weights is called before it. */
     void (*backward_input)(const LayerCall *call);
     /* Writes dparams from x and dy, n >= 1; NULL if there are no parameters. */
     void (*backward_weights)(const LayerCall *call);
+    /* Writes dbuffers, share times what forward found in the call's samples; NULL if there are no
+     * buffers. */
+    void (*statistics)(const LayerCall *call, double share);
     /* Writes the members of Keras's config that follow name, trainable and dtype, each with a
      * comma before it. */
     void (*write_config)(FILE *out, const Layer *layer);
@@ -98,19 +111,52 @@ struct LayerKind {
     double (*flops)(const Layer *layer);
 };
 
-extern const LayerKind conv_kind, dense_kind, maxpool_kind, dropout_kind, flatten_kind;
+extern const LayerKind conv_kind, dense_kind, batchnorm_kind, relu_kind, leakyrelu_kind,
+    maxpool_kind, avgpool_kind, globalavgpool_kind, dropout_kind, flatten_kind;
+
+/* Follows a batchnorm that has one, for Keras, whose batch normalisation has none. */
+extern const LayerKind activation_kind;
 
 /* Appends an array to the layer's parameters. STATUS_USAGE if the model becomes absurdly large. */
 Status layer_add_tensor(Layer *layer, const Words *words, const char *name, int rank,
                         const size_t dims[]);
 
+/* Appends (count) running statistics, which are no parameters of the optimizer's. */
+Status layer_add_buffer(Layer *layer, const Words *words, const char *name, size_t count);
+
 /* Refuses a flat input, or one that is not, with what to do about it. */
 Status layer_needs_image(const Layer *layer, const Words *words);
 Status layer_needs_flat(const Layer *layer, const Words *words);
 
-/* Reads the words that are left. The first ACTIVATION_COUNT words of `known` are ACTIVATION_WORDS
- * and set the layer's activation; the others state what is the default anyway. */
-Status layer_read_options(Layer *layer, Words *words, const char *const known[], size_t count);
+/* The words that may follow a layer's sizes, each once and in any order. */
+typedef struct LayerOptions {
+    const char *const *known; /* the first ACTIVATION_COUNT are ACTIVATION_WORDS */
+    size_t count;             /* LAYER_MAX_WORDS at most */
+    size_t last;              /* the index of the word that was read last */
+    bool seen[LAYER_MAX_WORDS];
+} LayerOptions;
+
+/* Reads the next word; one of the first sets the layer's activation. */
+Status layer_read_option(LayerOptions *options, Layer *layer, Words *words);
+
+/* The kernel (dims) and, unless there is to be none, the bias of a conv or dense layer. */
+Status layer_add_weights(Layer *layer, const Words *words, int rank, const size_t dims[],
+                         bool biased);
+
+static inline bool layer_has_bias(const Layer *layer) {
+    return layer->tensor_count > 1;
+}
+
+/* The bias (out.c) of a conv or dense layer; if it has none, zeros that are made in the call's
+ * workspace from number `used` on. */
+const float *layer_bias(const LayerCall *call, size_t used);
+
+/* What pooling layers share: windows side by side, and their Keras config. */
+Status pool_plan(Layer *layer, Words *words);
+void pool_write_config(FILE *out, const Layer *layer);
+
+/* Of a layer of kind conv. */
+ConvShape conv_shape_of(const Layer *layer);
 
 /* The members of Keras's config that conv and dense layers share. */
 void layer_write_weights_config(FILE *out, const Layer *layer);

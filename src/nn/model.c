@@ -37,7 +37,7 @@ static void lay_out_layer(Scratch *scratch, const Layer *layer, size_t capacity)
         return;
     }
     regions->output = reserve(&scratch->bytes, numbers, sizeof(float));
-    regions->kept = reserve(&scratch->bytes, capacity * layer->kept, 1);
+    regions->kept = reserve(&scratch->bytes, capacity * layer->kept + layer->kept_once, 1);
     if (scratch->trains) regions->gradient = reserve(&scratch->bytes, numbers, sizeof(float));
 }
 
@@ -99,12 +99,14 @@ static LayerCall make_call(const Model *model, const Layer *layer, const float *
                            const Scratch *scratch, const ModelPass *pass, float *dparams) {
     const Regions *regions = &scratch->regions[layer->index];
     LayerCall call = {.layer = layer, .pass = pass, .params = params + layer->offset};
+    call.buffers = params + layer->buffer_offset;
     call.x = output_of(model, scratch, layer->input, pass);
     call.y = floats_at(scratch, regions->output);
     call.kept = scratch->memory + regions->kept;
     call.workspace = scratch_workspace(scratch);
     if (dparams == NULL) return call;
     call.dparams = dparams + layer->offset;
+    call.dbuffers = dparams + layer->buffer_offset;
     call.dy = floats_at(scratch, regions->gradient);
     if (layer->input != LAYER_IMAGES)
         call.dx = floats_at(scratch, scratch->regions[layer->input].gradient);
@@ -126,7 +128,9 @@ static void backward_layer(const Model *model, const LayerCall *call, float *dy,
     const Layer *layer = call->layer;
     bool late = gradients->late != NULL && gradients->late->layer == layer->index;
     if (layer->kind->alias) return;
-    activation_backward(layer->activation, dy, call->y, call->pass->count * shape_size(layer->out));
+    if (!layer->kind->activates)
+        activation_backward(layer->activation, dy, call->y,
+                            call->pass->count * shape_size(layer->out));
     if (late)
         late_backward(call, gradients);
     else if (layer->kind->backward_weights != NULL)
@@ -135,11 +139,24 @@ static void backward_layer(const Model *model, const LayerCall *call, float *dy,
 }
 
 static void clear_gradients(const Model *model, const ModelGradients *gradients) {
-    size_t all = model->parameter_count;
+    size_t all = model_parameter_count(model);
     size_t begin = gradients->late == NULL ? all : gradients->late->begin;
     size_t end = gradients->late == NULL ? all : gradients->late->end;
     memset(gradients->dparams, 0, begin * sizeof(float));
     memset(gradients->dparams + end, 0, (all - end) * sizeof(float));
+}
+
+void model_statistics(const Model *model, const float *params, Scratch *scratch,
+                      const ModelPass *pass, float *gradient) {
+    const double all = (double)(pass->batch > 0 ? pass->batch : pass->count);
+    memset(gradient + model->trained_count, 0,
+           (model_parameter_count(model) - model->trained_count) * sizeof *gradient);
+    for (size_t i = 0; i < model->layer_count && pass->count > 0; i++) {
+        const Layer *layer = &model->layers[i];
+        LayerCall call = make_call(model, layer, params, scratch, pass, gradient);
+        if (layer->kind->statistics != NULL)
+            layer->kind->statistics(&call, (double)pass->count / all);
+    }
 }
 
 void model_backward(const Model *model, const float *params, Scratch *scratch,
@@ -156,4 +173,5 @@ void model_backward(const Model *model, const float *params, Scratch *scratch,
             make_call(model, &model->layers[i], params, scratch, pass, gradients->dparams);
         backward_layer(model, &call, floats_at(scratch, scratch->regions[i].gradient), gradients);
     }
+    model_statistics(model, params, scratch, pass, gradients->dparams);
 }

@@ -10,7 +10,8 @@
 #include "mnist_dist/base/memory.h"
 
 static const LayerKind *const kinds[] = {
-    &conv_kind, &dense_kind, &maxpool_kind, &dropout_kind, &flatten_kind,
+    &conv_kind,    &dense_kind,   &batchnorm_kind,     &relu_kind,    &leakyrelu_kind,
+    &maxpool_kind, &avgpool_kind, &globalavgpool_kind, &dropout_kind, &flatten_kind,
 };
 
 enum { KIND_COUNT = sizeof kinds / sizeof *kinds };
@@ -37,21 +38,41 @@ static void name_layer(Layer *layer, const Layer *layers) {
         snprintf(layer->name, sizeof layer->name, "%s_%zu", layer->kind->name, same);
 }
 
-Status layer_add_tensor(Layer *layer, const Words *words, const char *name, int rank,
-                        const size_t dims[]) {
-    ModelTensor *tensor = &layer->tensors[layer->tensor_count++];
-    *tensor = (ModelTensor){.layer = layer->name, .name = name, .rank = rank, .count = 1};
-    tensor->offset = layer->offset + layer->parameter_count;
+/* Appends an array that begins at `offset`. */
+static Status add_tensor(Layer *layer, const Words *words, ModelTensor tensor,
+                         const size_t dims[]) {
     double count = 1.0;
-    for (int i = 0; i < rank; i++) count *= (double)dims[i];
-    if (count + (double)tensor->offset > MAX_PARAMETERS)
+    for (int i = 0; i < tensor.rank; i++) count *= (double)dims[i];
+    if (count + (double)tensor.offset > MAX_PARAMETERS)
         return words_fail(words,
                           "%.0f parameters are more than a model may have (2^31 - 1); make "
                           "this layer or the one before it smaller",
-                          count + (double)tensor->offset);
-    for (int i = 0; i < rank; i++) tensor->count *= tensor->dims[i] = dims[i];
-    layer->parameter_count += tensor->count;
+                          count + (double)tensor.offset);
+    tensor.count = 1;
+    for (int i = 0; i < tensor.rank; i++) tensor.count *= tensor.dims[i] = dims[i];
+    layer->tensors[layer->tensor_count++] = tensor;
     return STATUS_OK;
+}
+
+static size_t last_count(const Layer *layer) {
+    return layer->tensors[layer->tensor_count - 1].count;
+}
+
+Status layer_add_tensor(Layer *layer, const Words *words, const char *name, int rank,
+                        const size_t dims[]) {
+    ModelTensor tensor = {.layer = layer->name, .name = name, .rank = rank};
+    tensor.offset = layer->offset + layer->parameter_count;
+    Status status = add_tensor(layer, words, tensor, dims);
+    if (status == STATUS_OK) layer->parameter_count += last_count(layer);
+    return status;
+}
+
+Status layer_add_buffer(Layer *layer, const Words *words, const char *name, size_t count) {
+    ModelTensor tensor = {.layer = layer->name, .name = name, .rank = 1, .buffer = true};
+    tensor.offset = layer->buffer_offset + layer->buffer_count;
+    Status status = add_tensor(layer, words, tensor, &count);
+    if (status == STATUS_OK) layer->buffer_count += last_count(layer);
+    return status;
 }
 
 Status layer_needs_image(const Layer *layer, const Words *words) {
@@ -70,23 +91,37 @@ Status layer_needs_flat(const Layer *layer, const Words *words) {
                       layer->kind->word, layer->in.h, layer->in.w, layer->in.c);
 }
 
-Status layer_read_options(Layer *layer, Words *words, const char *const known[], size_t count) {
-    bool seen[16] = {false}, active = false;
-    while (words_left(words)) {
-        size_t choice = 0;
-        Status status = words_choose(&choice, words, "unknown word", known, count);
-        if (status != STATUS_OK) return status;
-        bool again = seen[choice] || (choice < ACTIVATION_COUNT && active);
-        if (again)
-            return words_fail(words,
-                              "\"%s\" is said twice, or against another word; remove "
-                              "one of them",
-                              known[choice]);
-        seen[choice] = true;
-        active = active || choice < ACTIVATION_COUNT;
-        if (choice < ACTIVATION_COUNT) layer->activation = (Activation)choice;
-    }
+static bool contradicts(const LayerOptions *options, size_t choice) {
+    bool again = options->seen[choice];
+    for (size_t i = 0; choice < ACTIVATION_COUNT && i < ACTIVATION_COUNT; i++)
+        again = again || options->seen[i];
+    return again;
+}
+
+Status layer_read_option(LayerOptions *options, Layer *layer, Words *words) {
+    size_t choice = 0;
+    Status status = words_choose(&choice, words, "unknown word", options->known, options->count);
+    if (status != STATUS_OK) return status;
+    if (contradicts(options, choice))
+        return words_fail(words,
+                          "\"%s\" is said twice, or against another word; remove one of them",
+                          options->known[choice]);
+    options->seen[choice] = true;
+    options->last = choice;
+    if (choice < ACTIVATION_COUNT) layer->activation = (Activation)choice;
     return STATUS_OK;
+}
+
+Status layer_add_weights(Layer *layer, const Words *words, int rank, const size_t dims[],
+                         bool biased) {
+    Status status = layer_add_tensor(layer, words, "kernel", rank, dims);
+    if (status != STATUS_OK || !biased) return status;
+    return layer_add_tensor(layer, words, "bias", 1, &dims[rank - 1]);
+}
+
+const float *layer_bias(const LayerCall *call, size_t used) {
+    if (layer_has_bias(call->layer)) return call->params + call->layer->tensors[0].count;
+    return memset(call->workspace + used, 0, call->layer->out.c * sizeof(float));
 }
 
 static Status check_size(const Layer *layer, const Words *words) {
@@ -106,11 +141,12 @@ static Status check_place(const Layer *layer, const Words *words, bool last) {
     return STATUS_OK;
 }
 
+/* `item` is the layer's place in the list. */
 static Status plan_layer(Layer *layer, const Layer *layers, const char *text, size_t length,
-                         bool last) {
+                         size_t item, bool last) {
     Words words;
     Status status = STATUS_OK;
-    TRY(words_split(&words, text, length, layer->index + 1));
+    TRY(words_split(&words, text, length, item + 1));
     TRY(choose_kind(&layer->kind, &words));
     name_layer(layer, layers);
     TRY(layer->kind->plan(layer, &words));
@@ -130,38 +166,77 @@ KernelOptions model_kernels(const ModelOptions *options) {
     return (KernelOptions){options->compute, options->convolution, options->kernels};
 }
 
-static Status plan_layers(Model *model, const ModelOptions *options) {
+/* The next layer of the model, of which nothing is known but where it stands. */
+static Layer *begin_layer(Model *model) {
+    size_t index = model->layer_count;
+    Layer *layer = &model->layers[index];
+    layer->index = index;
+    layer->input = index == 0 ? LAYER_IMAGES : index - 1;
+    layer->in = index == 0 ? model->input : model->layers[layer->input].out;
+    layer->offset = model->trained_count;
+    layer->buffer_offset = model->buffer_count;
+    return layer;
+}
+
+static void end_layer(Model *model, const Layer *layer) {
+    model->layer_count++;
+    model->tensor_count += layer->tensor_count;
+    model->trained_count += layer->parameter_count;
+    model->buffer_count += layer->buffer_count;
+}
+
+/* What Keras has as a layer of its own, and the layer before does by itself. */
+static void add_activation(Model *model) {
+    Activation activation = model->layers[model->layer_count - 1].activation;
+    Layer *layer = begin_layer(model);
+    layer->kind = &activation_kind;
+    layer->activation = activation;
+    layer->out = layer->in;
+    name_layer(layer, model->layers);
+    end_layer(model, layer);
+}
+
+static Status plan_layers(Model *model, const ModelOptions *options, size_t items) {
     const KernelOptions kernels = model_kernels(options);
     const char *list = options->layers;
-    for (size_t i = 0; i < model->layer_count; i++) {
+    for (size_t item = 0; item < items; item++) {
         size_t length = strcspn(list, ",");
-        Layer *layer = &model->layers[i];
-        layer->index = i;
+        Layer *layer = begin_layer(model);
         layer->kernels = &kernels;
-        layer->input = i == 0 ? LAYER_IMAGES : i - 1;
-        layer->in = i == 0 ? model->input : model->layers[layer->input].out;
-        layer->offset = model->parameter_count;
-        bool last = i + 1 == model->layer_count;
-        Status status = plan_layer(layer, model->layers, list, length, last);
+        Status status = plan_layer(layer, model->layers, list, length, item, item + 1 == items);
         if (status != STATUS_OK) return status;
         layer->kernels = NULL;
-        model->parameter_count += layer->parameter_count;
-        model->tensor_count += layer->tensor_count;
+        end_layer(model, layer);
+        if (layer->kind->activates && layer->activation != ACTIVATION_LINEAR) add_activation(model);
         list += length + 1;
     }
     return STATUS_OK;
+}
+
+/* Buffers follow what is trained, from a multiple of MODEL_BUFFERS_ALIGNMENT on. */
+static void place_buffers(Model *model) {
+    size_t blocks = (model->trained_count + MODEL_BUFFERS_ALIGNMENT - 1) / MODEL_BUFFERS_ALIGNMENT;
+    bool any = model->buffer_count > 0;
+    model->buffers_begin = any ? blocks * MODEL_BUFFERS_ALIGNMENT : model->trained_count;
+    for (size_t i = 0; i < model->layer_count; i++) {
+        Layer *layer = &model->layers[i];
+        layer->buffer_offset += model->buffers_begin;
+        for (size_t t = 0; t < layer->tensor_count; t++)
+            if (layer->tensors[t].buffer) layer->tensors[t].offset += model->buffers_begin;
+    }
 }
 
 Status model_plan(Model **out, const ModelOptions *options, Shape input) {
     Status status = STATUS_OK;
     Model *model = NULL;
     KernelOptions kernels = model_kernels(options);
+    size_t items = count_layers(options->layers);
     TRY(kernels_check(&kernels));
     TRY(MEMORY_NEW(&model, 1));
     model->input = input;
-    model->layer_count = count_layers(options->layers);
-    TRY(MEMORY_NEW(&model->layers, model->layer_count));
-    TRY(plan_layers(model, options));
+    TRY(MEMORY_NEW(&model->layers, 2 * items));
+    TRY(plan_layers(model, options, items));
+    place_buffers(model);
     while (model->layers[model->first_trained].parameter_count == 0) model->first_trained++;
     *out = model;
     model = NULL;

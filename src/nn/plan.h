@@ -6,7 +6,9 @@
 struct Model {
     Layer *layers;
     size_t layer_count;
-    size_t tensor_count, parameter_count;
+    size_t tensor_count;
+    size_t trained_count; /* parameters: they come first in the flat vector */
+    size_t buffers_begin, buffer_count;
     size_t first_trained; /* index of the first layer with parameters: backward ends there */
     Shape input;
 };

@@ -10,7 +10,7 @@
 /* Channels that are worked on at a time. */
 enum { LANES = 32 };
 
-static Status plan(Layer *layer, Words *words) {
+Status pool_plan(Layer *layer, Words *words) {
     Status status = STATUS_OK;
     TRY(layer_needs_image(layer, words));
     TRY(words_pair(layer->window, words, "window"));
@@ -139,7 +139,7 @@ static void backward_input(const LayerCall *call) {
                      &windows);
 }
 
-static void write_config(FILE *out, const Layer *layer) {
+void pool_write_config(FILE *out, const Layer *layer) {
     size_t h = layer->window[0], w = layer->window[1];
     fprintf(out,
             ",\"pool_size\":[%zu,%zu],\"padding\":\"valid\",\"strides\":[%zu,%zu],"
@@ -152,8 +152,8 @@ const LayerKind maxpool_kind = {
     .example = "maxpool 2x2",
     .class_name = "MaxPooling2D",
     .name = "max_pooling2d",
-    .plan = plan,
+    .plan = pool_plan,
     .forward = forward,
     .backward_input = backward_input,
-    .write_config = write_config,
+    .write_config = pool_write_config,
 };

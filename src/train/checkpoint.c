@@ -24,6 +24,7 @@ const ProgressField PROGRESS_TABLE[PROGRESS_FIELDS] = {
 };
 
 const char CHECKPOINT_BEST[] = "/training/best_params";
+const char CHECKPOINT_LIVE[] = "/training/live_params";
 
 _Static_assert(sizeof(Progress) == PROGRESS_FIELDS * 8, "a field of Progress is not in the table");
 
@@ -46,6 +47,7 @@ Status checkpoint_state_digest(char text[DIGEST_TEXT], const Checkpoint *checkpo
     Digester *digester = digester_new();
     if (digester == NULL) return STATUS_FAILED;
     digester_add(digester, checkpoint->params, bytes);
+    if (checkpoint->live != NULL) digester_add(digester, checkpoint->live, bytes);
     for (int i = 0; i < checkpoint_slots(checkpoint); i++)
         digester_add(digester, checkpoint->slots[i], bytes);
     for (int i = PROGRESS_STATUS + 1; i < PROGRESS_FIELDS; i++)
@@ -58,11 +60,13 @@ Status checkpoint_state_digest(char text[DIGEST_TEXT], const Checkpoint *checkpo
 void checkpoint_free(Checkpoint *checkpoint) {
     for (int i = 0; i < OPTIMIZER_MAX_SLOTS; i++) free(checkpoint->slots[i]);
     free(checkpoint->params);
+    free(checkpoint->live);
     free(checkpoint->best);
     model_destroy(checkpoint->model);
     history_destroy(&checkpoint->history);
     checkpoint->model = NULL;
     checkpoint->params = NULL;
+    checkpoint->live = NULL;
     checkpoint->best = NULL;
     for (int i = 0; i < OPTIMIZER_MAX_SLOTS; i++) checkpoint->slots[i] = NULL;
 }

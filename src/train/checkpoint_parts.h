@@ -25,7 +25,8 @@ enum { CHECKPOINT_NAME = 512 };
 void checkpoint_tensor_name(char name[CHECKPOINT_NAME], const ModelTensor *tensor);
 void checkpoint_slot_name(char name[CHECKPOINT_NAME], const Checkpoint *checkpoint, int slot);
 
-extern const char CHECKPOINT_BEST[]; /* the flat vector Checkpoint.best, if it is there */
+/* The flat vectors Checkpoint.best and Checkpoint.live, if they are there. */
+extern const char CHECKPOINT_BEST[], CHECKPOINT_LIVE[];
 
 /* One row for each field of Progress: from it come writing, reading, comparing and the digest. */
 typedef enum FieldType { FIELD_I64, FIELD_U64, FIELD_F64 } FieldType;

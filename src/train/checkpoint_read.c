@@ -67,13 +67,14 @@ cleanup:
     return status;
 }
 
-static Status read_best(Checkpoint *checkpoint, H5File *file, const char *path) {
+/* A vector as long as the parameters; stays NULL if the file has none of this name. */
+static Status read_vector(float **vector, H5File *file, const char *name, size_t count,
+                          const char *path) {
     Status status = STATUS_OK;
-    size_t count = checkpoint->parameter_count;
-    if (!h5file_has(file, CHECKPOINT_BEST)) return STATUS_OK;
-    TRY(MEMORY_NEW(&checkpoint->best, count));
-    TRY(h5file_read(file, CHECKPOINT_BEST, H5_F32, 1, &count, checkpoint->best));
-    TRY(check_finite(checkpoint->best, count, CHECKPOINT_BEST, path));
+    if (!h5file_has(file, name)) return STATUS_OK;
+    TRY(MEMORY_NEW(vector, count));
+    TRY(h5file_read(file, name, H5_F32, 1, &count, *vector));
+    TRY(check_finite(*vector, count, name, path));
 cleanup:
     return status;
 }
@@ -159,7 +160,8 @@ static Status read_content(Checkpoint *checkpoint, H5File *file, const char *pat
     checkpoint->parameter_count = model_parameter_count(checkpoint->model);
     TRY(read_params(checkpoint, file, path));
     TRY(read_slots(checkpoint, file, path));
-    TRY(read_best(checkpoint, file, path));
+    TRY(read_vector(&checkpoint->best, file, CHECKPOINT_BEST, checkpoint->parameter_count, path));
+    TRY(read_vector(&checkpoint->live, file, CHECKPOINT_LIVE, checkpoint->parameter_count, path));
     TRY(read_progress(&checkpoint->progress, file, path));
     TRY(history_read(&checkpoint->history, file, "/history"));
     TRY(read_record(checkpoint, file, path));

@@ -129,14 +129,20 @@ static Status write_field(H5File *file, const ProgressField *field, const Progre
     return h5file_set_i64(file, "/training", field->name, whole);
 }
 
+/* A vector as long as the parameters; NULL is left out. */
+static Status write_vector(H5File *file, const char *name, const Checkpoint *checkpoint,
+                           const float *vector) {
+    if (vector == NULL) return STATUS_OK;
+    return h5file_write(file, name, H5_F32, 1, &checkpoint->parameter_count, vector);
+}
+
 static Status write_progress(H5File *file, const Checkpoint *checkpoint) {
     const Progress *progress = &checkpoint->progress;
     Status status;
     TRY(h5file_make_group(file, "/training"));
     for (int i = 0; i < PROGRESS_FIELDS; i++) TRY(write_field(file, &PROGRESS_TABLE[i], progress));
-    if (checkpoint->best != NULL)
-        TRY(h5file_write(file, CHECKPOINT_BEST, H5_F32, 1, &checkpoint->parameter_count,
-                         checkpoint->best));
+    TRY(write_vector(file, CHECKPOINT_BEST, checkpoint, checkpoint->best));
+    TRY(write_vector(file, CHECKPOINT_LIVE, checkpoint, checkpoint->live));
 cleanup:
     return status;
 }
@@ -211,12 +217,17 @@ static bool same_config(const Config *a, const Config *b) {
     return same;
 }
 
+/* Of vectors that need not be there. */
+static bool same_vector(const float *a, const float *b, size_t bytes) {
+    return a == NULL || b == NULL ? a == b : memcmp(a, b, bytes) == 0;
+}
+
 static bool same_vectors(const Checkpoint *a, const Checkpoint *b) {
     size_t bytes = a->parameter_count * sizeof(float);
     if (a->parameter_count != b->parameter_count || memcmp(a->params, b->params, bytes) != 0)
         return false;
-    if ((a->best == NULL) != (b->best == NULL)) return false;
-    if (a->best != NULL && memcmp(a->best, b->best, bytes) != 0) return false;
+    if (!same_vector(a->best, b->best, bytes) || !same_vector(a->live, b->live, bytes))
+        return false;
     for (int i = 0; i < checkpoint_slots(a); i++)
         if (memcmp(a->slots[i], b->slots[i], bytes) != 0) return false;
     return true;

@@ -77,6 +77,33 @@ static Status check_folds(const Config *config) {
     return STATUS_OK;
 }
 
+/* What watches the validation accuracy looks at it after every epoch. */
+static Status check_validation(const Config *config) {
+    const TrainingOptions *training = &config->training;
+    if (training->validate_every == 1) return STATUS_OK;
+    if (config->schedule.kind == SCHEDULE_PLATEAU)
+        return status_fail(STATUS_USAGE,
+                           "schedule.kind=plateau needs training.validate_every=1, not %lld: "
+                           "choose another schedule, or validate after every epoch",
+                           (long long)training->validate_every);
+    if (training->early_stopping > 0)
+        return status_fail(STATUS_USAGE,
+                           "training.early_stopping needs training.validate_every=1, not %lld: "
+                           "give it, or training.early_stopping=0",
+                           (long long)training->validate_every);
+    return STATUS_OK;
+}
+
+static Status check_average(const Config *config) {
+    const AverageOptions *average = &config->average;
+    if (average->kind == AVERAGE_NONE || average->start_epoch < (double)config->training.epochs)
+        return STATUS_OK;
+    return status_fail(STATUS_USAGE,
+                       "average.start_epoch=%g must be less than training.epochs=%lld, or nothing "
+                       "would be averaged",
+                       average->start_epoch, (long long)config->training.epochs);
+}
+
 static Status check_rate(const Config *config) {
     const ScheduleOptions *schedule = &config->schedule;
     bool has_floor = schedule->kind != SCHEDULE_CONSTANT && schedule->kind != SCHEDULE_ONE_CYCLE;
@@ -103,6 +130,8 @@ Status config_check(const Config *config) {
     Status status;
     TRY(check_shards(&config->training));
     TRY(check_folds(config));
+    TRY(check_validation(config));
+    TRY(check_average(config));
     TRY(check_rate(config));
     TRY(check_optimizer(&config->optimizer));
 cleanup:
@@ -111,11 +140,14 @@ cleanup:
 
 /* ---- the comparison at a resume ---- */
 
-/* The number of epochs enters the rate where the schedule spans the whole run. */
+/* The number of epochs enters the rate where the schedule spans the whole run, and the choice of
+ * the best where the last epoch is validated and others are not. */
 static bool changes_answer(const ConfigKey *key, const Config *config) {
     bool spans =
         config->schedule.kind == SCHEDULE_COSINE || config->schedule.kind == SCHEDULE_ONE_CYCLE;
-    return key->effect == CHANGES_ANSWER || (key->effect == CHANGES_WITH_LENGTH && spans);
+    bool skips = config->training.validate_every != 1;
+    return key->effect == CHANGES_ANSWER ||
+           (key->effect == CHANGES_WITH_LENGTH && (spans || skips));
 }
 
 static int layer_length(const char *layers) {

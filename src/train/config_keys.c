@@ -52,6 +52,11 @@ const ConfigKey CONFIG_KEYS[] = {
     WHOLE(augmentation.translate, CHANGES_ANSWER, "0", 0, 28, "largest shift by whole pixels"),
     CHOICE(augmentation.fill, CHANGES_ANSWER, "nearest", AUGMENT_FILL_NAMES,
            "what lies beyond the border"),
+    REAL(augmentation.elastic_alpha, "0", 0, 1000, "strength of elastic distortion, pixels"),
+    REAL(augmentation.elastic_sigma, "4", 0.5, 28, "its smoothness, pixels"),
+    REAL(augmentation.erase, "0", 0, 1, "share of images that lose a rectangle"),
+    WHOLE(augmentation.erase_size, CHANGES_ANSWER, "8", 1, 28, "its largest side, pixels"),
+    REAL(augmentation.mixup, "0", 0, 4, "alpha of mixup's Beta distribution; 0: none"),
 
     WHOLE(training.epochs, CHANGES_WITH_LENGTH, "25", 1, 1e6, "passes over the training rows"),
     WHOLE(training.batch_size, CHANGES_ANSWER, "86", 1, 1048576, "samples a step, over all ranks"),
@@ -60,6 +65,8 @@ const ConfigKey CONFIG_KEYS[] = {
     WHOLE(training.seed, CHANGES_ANSWER, "0", 0, 9007199254740991, "of everything random"),
     BOOL(training.drop_last, CHANGES_ANSWER, "false", "leave out an epoch's last, short batch"),
     REAL(training.label_smoothing, "0", 0, 0.999999, "share of each target given to all classes"),
+    WHOLE(training.validate_every, CHANGES_ANSWER, "1", 0, 1e6,
+          "epochs; the last one is validated too; 0: that one only"),
     WHOLE(training.early_stopping, CHANGES_NOTHING, "0", 0, 1e6,
           "stop after so many epochs without a better one; 0: never"),
 
@@ -87,7 +94,14 @@ const ConfigKey CONFIG_KEYS[] = {
     CHOICE(schedule.fall, CHANGES_ANSWER, "cosine", SCHEDULE_FALL_NAMES,
            "cosine, one_cycle: the shape of the way down"),
 
+    CHOICE(average.kind, CHANGES_ANSWER, "none", AVERAGE_NAMES, "of the weights, to predict with"),
+    REAL(average.decay, "0.999", 0, 0.999999, "ema: what the average keeps of itself"),
+    REAL(average.start_epoch, "0", 0, 1e6, "epochs before the first weights are taken in"),
+    WHOLE(average.every_steps, CHANGES_ANSWER, "1", 1, 1e9, "steps between weights taken in"),
+
     WHOLE(checkpoint.keep, CHANGES_NOTHING, "3", 1, 1e6, "newest files kept, beside the best"),
+    WHOLE(checkpoint.every_epochs, CHANGES_NOTHING, "1", 0, 1e6,
+          "and after the best and the last; 0: after those only"),
     WHOLE(checkpoint.every_steps, CHANGES_NOTHING, "0", 0, 1e9, "also within epochs; 0: no"),
 
     BOOL(output.predict, CHANGES_NOTHING, "true", "write submission.csv at the end"),

@@ -19,7 +19,7 @@ typedef enum KeyType {
 typedef enum KeyEffect {
     CHANGES_NOTHING,     /* the bits of every step stay as they are, or the machine decides them */
     CHANGES_ANSWER,      /* so it must not differ */
-    CHANGES_WITH_LENGTH, /* changes the answer under schedules that span the whole run */
+    CHANGES_WITH_LENGTH, /* changes the answer of runs to which their length matters */
 } KeyEffect;
 
 typedef struct ConfigKey {

@@ -137,16 +137,18 @@ static void note_epoch(Run *run, double rate, const Tally *validation, double se
 }
 
 /* Moves the progress to the next epoch. Returns whether this one was the best; *rate_fell says
- * whether the learning rate did. `accuracy` is what is watched. */
+ * whether the learning rate did. `accuracy` is what is watched; NaN if nothing is this time. */
 static bool advance_epoch(Trainer *trainer, double accuracy, bool *rate_fell) {
     Progress *progress = &trainer->progress;
     const Config *config = trainer->config;
-    *rate_fell = schedule_epoch_end(&config->schedule, config->optimizer.learning_rate,
-                                    &progress->plateau, accuracy);
     progress->epoch++;
     progress->epoch_step = 0;
     progress->running = (Tally){0};
     progress->stale_epochs++;
+    *rate_fell = false;
+    if (isnan(accuracy)) return false;
+    *rate_fell = schedule_epoch_end(&config->schedule, config->optimizer.learning_rate,
+                                    &progress->plateau, accuracy);
     if (accuracy <= progress->best_accuracy) return false;
     progress->best_accuracy = accuracy;
     progress->best_epoch = progress->epoch;
@@ -154,33 +156,62 @@ static bool advance_epoch(Trainer *trainer, double accuracy, bool *rate_fell) {
     return true;
 }
 
-/* **Collective.** Evaluates, decides what all ranks decide alike, and writes it all down. With no
- * rows held out, the training accuracy is watched instead. */
-static Status end_epoch(Run *run) {
+/* Whether epoch `epoch`, counted from 1, is one of every so many; none is if that is 0. */
+static bool is_due(uint64_t epoch, int64_t every) {
+    return every > 0 && epoch % (uint64_t)every == 0;
+}
+
+/* **Collective.** The validation rows' tally after the epoch that ends, or an empty one if it is
+ * not this one's turn. */
+static Status validate(Run *run, Tally *validation) {
     Trainer *trainer = run->trainer;
+    const TrainingOptions *training = &run->config->training;
+    uint64_t epoch = trainer->progress.epoch + 1;
     EvaluationImages images = workload_validation(&run->workload);
-    double trained = clock_seconds(), seconds = trained - run->epoch_started;
-    Tally validation;
-    Status status =
-        evaluator_run(run->evaluator, &validation, run->probabilities, trainer->params, &images);
-    if (status != STATUS_OK) return status;
-    trainer->times.seconds[PHASE_EVALUATE] += clock_seconds() - trained;
-    if (!isfinite(validation.loss))
+    double since = clock_seconds();
+    *validation = (Tally){0};
+    if (!is_due(epoch, training->validate_every) && epoch != (uint64_t)training->epochs)
+        return STATUS_OK;
+    Status status = evaluator_run(run->evaluator, validation, run->probabilities,
+                                  trainer_weights(trainer), &images);
+    trainer->times.seconds[PHASE_EVALUATE] += clock_seconds() - since;
+    if (status == STATUS_OK && !isfinite(validation->loss))
         return status_fail(STATUS_DIVERGED,
                            "epoch %llu: the validation loss is not finite; lower "
                            "optimizer.learning_rate",
-                           (unsigned long long)trainer->progress.epoch + 1);
+                           (unsigned long long)epoch);
+    return status;
+}
+
+/* The accuracy that decides what is best: that of training where no rows are held out; NaN where
+ * they are, but were not looked at this time. */
+static double watched_accuracy(const Run *run, const Tally *validation) {
+    if (run->workload.split.validation_count == 0)
+        return tally_accuracy(&run->trainer->progress.running);
+    return validation->count > 0 ? tally_accuracy(validation) : NAN;
+}
+
+/* **Collective.** Evaluates, decides what all ranks decide alike, and writes it all down. */
+static Status end_epoch(Run *run) {
+    Trainer *trainer = run->trainer;
+    double seconds = clock_seconds() - run->epoch_started;
+    Tally validation;
+    trainer_gather_average(trainer);
+    Status status = validate(run, &validation);
+    if (status != STATUS_OK) return status;
 
     const History *history = &trainer->history;
     double rate = history_step(history, history->steps.count - 1, STEP_LEARNING_RATE);
     note_epoch(run, rate, &validation, seconds);
-    const Tally *watched = validation.count > 0 ? &validation : &trainer->progress.running;
     bool rate_fell = false;
-    bool best = advance_epoch(trainer, tally_accuracy(watched), &rate_fell);
-    if (best && comm_rank(run->comm) == 0) run_best_is_live(run);
-    if (best && comm_rank(run->comm) == 0 && run->probabilities != NULL)
-        run_write_predictions(run, run->probabilities);
+    bool best = advance_epoch(trainer, watched_accuracy(run, &validation), &rate_fell);
+    if (best && comm_rank(run->comm) == 0) {
+        run_best_is_now(run);
+        if (run->probabilities != NULL) run_write_predictions(run, run->probabilities);
+    }
     run_log_epoch(run, rate_fell, best);
+    if (!best && !is_due(trainer->progress.epoch, run->config->checkpoint.every_epochs))
+        return STATUS_OK;
     return run_save(run, RUN_UNDER_WAY, best);
 }
 

@@ -15,8 +15,9 @@ bool run_best_is_current(const Progress *progress) {
     return progress->epoch_step == 0 && progress->epoch == progress->best_epoch;
 }
 
-void run_best_is_live(Run *run) {
-    memcpy(run->best, run->trainer->params, model_parameter_count(run->model) * sizeof(float));
+void run_best_is_now(Run *run) {
+    memcpy(run->best, trainer_weights(run->trainer),
+           model_parameter_count(run->model) * sizeof(float));
 }
 
 void run_best_from(Run *run, const Checkpoint *checkpoint) {

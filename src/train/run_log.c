@@ -103,7 +103,7 @@ void run_log_epoch(const Run *run, bool rate_fell, bool best) {
     const History *history = &run->trainer->history;
     size_t last = history->epochs.count - 1;
     char validation[96] = "";
-    if (run->workload.split.validation_count > 0)
+    if (!isnan(history_epoch(history, last, EPOCH_VAL_ACCURACY)))
         snprintf(validation, sizeof validation, "  val_loss %.4f  val_accuracy %.2f %%",
                  history_epoch(history, last, EPOCH_VAL_LOSS),
                  100.0 * history_epoch(history, last, EPOCH_VAL_ACCURACY));

@@ -80,11 +80,12 @@ void run_write_predictions(const Run *run, const float *probabilities);
  */
 Status run_save(Run *run, RunStatus mark, bool best);
 
-/* Rank 0: takes the live parameters, or those of a checkpoint, for the best so far. */
-void run_best_is_live(Run *run);
+/* Rank 0: takes the weights that predict now, or a checkpoint's, for the best so far. */
+void run_best_is_now(Run *run);
 void run_best_from(Run *run, const Checkpoint *checkpoint);
 
-/* Whether the live parameters are those of the best epoch, no step having been made since. */
+/* Whether the weights that predict now are those of the best epoch, no step having been made since.
+ */
 bool run_best_is_current(const Progress *progress);
 
 /* Rank 0, after going on from a checkpoint named by the user: brings the best.h5 that belongs to it

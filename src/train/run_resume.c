@@ -67,10 +67,17 @@ static Status fill_trainer(Run *run, Checkpoint *checkpoint) {
     Status status = check_data(run, checkpoint);
     if (status != STATUS_OK) return status;
     run_warn_of_kernels(run, checkpoint);
-    memcpy(trainer->params, checkpoint->params, bytes);
+    trainer->progress = checkpoint->progress;
+    if (trainer_averages(trainer) != (checkpoint->live != NULL))
+        return status_fail(STATUS_CHECKPOINT,
+                           "%s: the checkpoint's weights are %s, at odds with its average.kind; "
+                           "resume from another, or train anew with --resume never",
+                           run->directory, checkpoint->live != NULL ? "an average" : "no average");
+    memcpy(trainer->params, checkpoint->live != NULL ? checkpoint->live : checkpoint->params,
+           bytes);
+    if (checkpoint->live != NULL) memcpy(trainer->average, checkpoint->params, bytes);
     for (int i = 0; i < OPTIMIZER_MAX_SLOTS; i++)
         if (trainer->slots[i] != NULL) memcpy(trainer->slots[i], checkpoint->slots[i], bytes);
-    trainer->progress = checkpoint->progress;
     history_destroy(&trainer->history);
     trainer->history = checkpoint->history;
     checkpoint->history = (History){0};

@@ -13,12 +13,14 @@ enum { FAILED_SAVES_IN_A_ROW = 3 };
 
 Checkpoint run_snapshot(const Run *run, RunStatus mark) {
     const Trainer *trainer = run->trainer;
+    bool averages = trainer_averages(trainer);
     const DatasetInfo *info = &run->workload.dataset.info;
     Checkpoint checkpoint = {
         .config = *run->config,
         .model = run->model,
         .parameter_count = model_parameter_count(run->model),
-        .params = trainer->params,
+        .params = averages ? trainer->average : trainer->params,
+        .live = averages ? trainer->params : NULL,
         .best = run_best_is_current(&trainer->progress) ? NULL : run->best,
         .progress = trainer->progress,
         .history = trainer->history,

@@ -37,8 +37,16 @@ static size_t own_shards(const Trainer *trainer) {
     return shards.end - shards.begin;
 }
 
-/* The sync's vectors: params, then the optimizer's slots. */
+/* The sync's vectors: params, then the optimizer's slots, then the average. */
 enum { PARAMS, SLOTS };
+
+static int slot_count(const Trainer *trainer) {
+    return optimizer_slot_count(&trainer->config->optimizer);
+}
+
+static size_t average_vector(const Trainer *trainer) {
+    return SLOTS + (size_t)slot_count(trainer);
+}
 
 /* Samples of a shard at most. */
 static size_t capacity_of(const Trainer *trainer) {
@@ -46,6 +54,8 @@ static size_t capacity_of(const Trainer *trainer) {
     size_t batch = (size_t)training->batch_size, rows = trainer->source.sampler.count;
     return shard_capacity(batch < rows ? batch : rows, (size_t)training->shards);
 }
+
+_Static_assert(MODEL_BUFFERS_ALIGNMENT % GRADSYNC_BLOCK == 0, "buffers begin with a block");
 
 static void make_late(void *context, float *out, size_t shard, const void *left, Range range,
                       size_t thread);
@@ -60,17 +70,20 @@ static GradSyncLate plan_late(Trainer *trainer) {
 
 /* **Collective.** */
 static Status make_sync(Trainer *trainer) {
-    int slots = optimizer_slot_count(&trainer->config->optimizer);
-    GradSyncShape shape = {.length = model_parameter_count(trainer->model),
+    bool averages = trainer->config->average.kind != AVERAGE_NONE;
+    const size_t length = model_parameter_count(trainer->model);
+    GradSyncShape shape = {.length = length,
+                           .apart = length - model_buffers_begin(trainer->model),
                            .shards = (size_t)trainer->config->training.shards,
-                           .vectors = SLOTS + (size_t)slots,
+                           .vectors = average_vector(trainer) + averages,
                            .report_bytes = sizeof(ShardReport),
                            .late = plan_late(trainer)};
     Status status = gradsync_new(&trainer->sync, trainer->comm, trainer->pool, &shape);
     if (status != STATUS_OK) return status;
     trainer->params = gradsync_vector(trainer->sync, PARAMS);
-    for (int i = 0; i < slots; i++)
+    for (int i = 0; i < slot_count(trainer); i++)
         trainer->slots[i] = gradsync_vector(trainer->sync, SLOTS + (size_t)i);
+    if (averages) trainer->average = gradsync_vector(trainer->sync, average_vector(trainer));
     return STATUS_OK;
 }
 
@@ -126,12 +139,16 @@ void trainer_destroy(Trainer *trainer) {
     free(trainer);
 }
 
-/* The samples of the global batch under way: positions of the epoch. */
+/* The samples of a global batch: positions of the epoch under way. */
+static Range positions_of(const Trainer *trainer, uint64_t batch) {
+    size_t size = (size_t)trainer->config->training.batch_size;
+    size_t begin = batch * size, rows = trainer->source.sampler.count;
+    return (Range){begin, begin + size < rows ? begin + size : rows};
+}
+
+/* Those of the batch under way. */
 static Range batch_positions(const Trainer *trainer) {
-    size_t batch = (size_t)trainer->config->training.batch_size;
-    size_t begin = trainer->progress.epoch_step * batch;
-    size_t rows = trainer->source.sampler.count;
-    return (Range){begin, begin + batch < rows ? begin + batch : rows};
+    return positions_of(trainer, trainer->progress.epoch_step);
 }
 
 /* Adds the time since *since to a phase, and starts the next phase now. */
@@ -141,12 +158,11 @@ static void lap(PhaseTimes *times, Phase phase, double *since) {
     *since = now;
 }
 
-/* Fetches a shard's samples; returns how many the whole batch has. */
-static size_t fill_shard(Batch *batch, const Trainer *trainer, size_t shard) {
+size_t trainer_fill_shard(Batch *samples, const Trainer *trainer, uint64_t batch, size_t shard) {
     size_t shards = (size_t)trainer->config->training.shards;
-    Range positions = batch_positions(trainer);
+    Range positions = positions_of(trainer, batch);
     size_t n = positions.end - positions.begin;
-    batch_fill_training(batch, &trainer->source, (uint32_t)trainer->progress.epoch,
+    batch_fill_training(samples, &trainer->source, (uint32_t)trainer->progress.epoch,
                         positions.begin + shard_begin(shard, n, shards),
                         shard_size(shard, n, shards));
     return n;
@@ -175,13 +191,15 @@ static void note_late(Trainer *trainer) {
     }
 }
 
-static ModelPass training_pass(const Trainer *trainer, const Batch *batch) {
+/* `n` is the whole batch's size. */
+static ModelPass training_pass(const Trainer *trainer, const Batch *batch, size_t n) {
     return (ModelPass){.training = true,
                        .seed = (uint64_t)trainer->config->training.seed,
                        .step = (uint32_t)trainer->progress.step,
                        .count = batch->count,
                        .images = batch->images,
-                       .ids = batch->ids};
+                       .ids = batch->ids,
+                       .batch = n};
 }
 
 /* The gradient and the tally of this rank's i-th shard: a task of the pool. */
@@ -192,10 +210,10 @@ static void compute_shard(void *context, size_t i, size_t thread) {
     size_t shard = gradsync_shards(trainer->sync).begin + i;
     double since = clock_seconds();
 
-    size_t n = fill_shard(batch, trainer, shard);
+    size_t n = trainer_fill_shard(batch, trainer, trainer->progress.epoch_step, shard);
     lap(&space->times, PHASE_FILL, &since);
 
-    ModelPass pass = training_pass(trainer, batch);
+    ModelPass pass = training_pass(trainer, batch, n);
     const float *logits = model_forward(trainer->model, trainer->params, space->scratch, &pass);
     ShardReport *reports = gradsync_reports(trainer->sync);
     reports[shard] = (ShardReport){
@@ -274,15 +292,29 @@ Status trainer_step(Trainer *trainer, Request *request) {
     return STATUS_OK;
 }
 
+bool trainer_averages(const Trainer *trainer) {
+    return average_exists(&trainer->config->average, trainer->progress.step,
+                          trainer->steps_per_epoch);
+}
+
+const float *trainer_weights(const Trainer *trainer) {
+    return trainer_averages(trainer) ? trainer->average : trainer->params;
+}
+
+void trainer_gather_average(Trainer *trainer) {
+    if (trainer_averages(trainer)) gradsync_gather(trainer->sync, average_vector(trainer));
+}
+
 void trainer_collect(Trainer *trainer) {
-    int slots = optimizer_slot_count(&trainer->config->optimizer);
-    for (int i = 0; i < slots; i++) gradsync_collect(trainer->sync, SLOTS + (size_t)i);
+    for (int i = 0; i < slot_count(trainer); i++)
+        gradsync_collect(trainer->sync, SLOTS + (size_t)i);
+    if (trainer_averages(trainer)) gradsync_collect(trainer->sync, average_vector(trainer));
 }
 
 void trainer_spread(Trainer *trainer) {
-    int slots = optimizer_slot_count(&trainer->config->optimizer);
     gradsync_spread(trainer->sync, PARAMS);
-    for (int i = 0; i < slots; i++) gradsync_spread(trainer->sync, SLOTS + (size_t)i);
+    for (int i = 0; i < slot_count(trainer); i++) gradsync_spread(trainer->sync, SLOTS + (size_t)i);
+    if (trainer->average != NULL) gradsync_spread(trainer->sync, average_vector(trainer));
 }
 
 PhaseTimes trainer_times(const Trainer *trainer) {

@@ -1,9 +1,10 @@
-/* The update of a rank's slice of the parameters; see trainer_parts.h.
+/* The update of a rank's slice of the parameters and of their average; see trainer_parts.h.
  *
  * Optimizers work elementwise, so a slice is cut into pieces for the threads, and a piece into runs
  * of parameters that are treated alike, without a bit changing. The gradient is clipped by its
  * global norm (Pascanu et al., ICML 2013; Keras's global_clipnorm), piece by piece while it is in
- * the cache: clipped or not, the norm in the history is that of the gradient as it was found. */
+ * the cache: clipped or not, the norm in the history is that of the gradient as it was found. The
+ * buffers behind the parameters are few, and follow their own rule. */
 #include <string.h>
 
 #include "mnist_dist/base/clones.h"
@@ -19,17 +20,19 @@ static bool decays_apart(const OptimizerOptions *options) {
 
 Status trainer_plan_update(Trainer *trainer) {
     const Model *model = trainer->model;
-    size_t parameters = model_parameter_count(model);
+    size_t parameters = model_trained_count(model);
     size_t tensors = decays_apart(&trainer->config->optimizer) ? model_tensor_count(model) : 0;
+    size_t count = 0;
     Status status = MEMORY_NEW(&trainer->runs, tensors + 1);
     if (status != STATUS_OK) return status;
     for (size_t i = 0; i < tensors; i++) {
         ModelTensor tensor = model_tensor(model, i);
-        trainer->runs[i] = (UpdateRun){{tensor.offset, tensor.offset + tensor.count},
-                                       strcmp(tensor.name, "kernel") == 0};
+        if (tensor.buffer) continue;
+        trainer->runs[count++] = (UpdateRun){{tensor.offset, tensor.offset + tensor.count},
+                                             strcmp(tensor.name, "kernel") == 0};
     }
-    if (tensors == 0) trainer->runs[0] = (UpdateRun){{0, parameters}, true};
-    trainer->run_count = tensors > 0 ? tensors : 1;
+    if (count == 0) trainer->runs[count++] = (UpdateRun){{0, parameters}, true};
+    trainer->run_count = count;
     return STATUS_OK;
 }
 
@@ -57,11 +60,23 @@ static void step_run(const Trainer *trainer, Range range, const UpdateRun *run) 
                    slots, range.end - range.begin, trainer->rate, trainer->progress.step + 1);
 }
 
+/* This rank's slice of the parameters; the rest of its slice are buffers. */
+static Range parameters_of(const Trainer *trainer) {
+    return overlap(gradsync_slice(trainer->sync), (Range){0, model_buffers_begin(trainer->model)});
+}
+
+/* Adds params `range` to the average, if this step's count. */
+static void average_range(const Trainer *trainer, Range range) {
+    if (trainer->average_share > 0.0)
+        average_add(trainer->average + range.begin, trainer->params + range.begin,
+                    range.end - range.begin, trainer->average_share);
+}
+
 /* A task of the pool. */
 static void step_piece(void *context, size_t i, size_t thread) {
     const Trainer *trainer = context;
     size_t begin = gradsync_slice(trainer->sync).begin + i * PIECE;
-    Range piece = overlap((Range){begin, begin + PIECE}, gradsync_slice(trainer->sync));
+    Range piece = overlap((Range){begin, begin + PIECE}, parameters_of(trainer));
     (void)thread;
     if (trainer->gradient_scale < 1.0f)
         scale(gradient_at(trainer, begin), piece.end - begin, trainer->gradient_scale);
@@ -69,11 +84,20 @@ static void step_piece(void *context, size_t i, size_t thread) {
         Range range = overlap(piece, trainer->runs[k].range);
         if (range.begin < range.end) step_run(trainer, range, &trainer->runs[k]);
     }
+    average_range(trainer, piece);
 }
 
 void trainer_update(Trainer *trainer, double norm) {
-    Range slice = gradsync_slice(trainer->sync);
+    Range parameters = parameters_of(trainer);
+    Range buffers = {parameters.end, gradsync_slice(trainer->sync).end};
     double most = trainer->config->optimizer.clip_norm;
     trainer->gradient_scale = most > 0.0 && norm > most ? (float)(most / norm) : 1.0f;
-    pool_run(trainer->pool, shard_capacity(slice.end - slice.begin, PIECE), step_piece, trainer);
+    trainer->average_share = average_share(&trainer->config->average, trainer->progress.step + 1,
+                                           trainer->steps_per_epoch);
+    pool_run(trainer->pool, shard_capacity(parameters.end - parameters.begin, PIECE), step_piece,
+             trainer);
+    if (buffers.begin == buffers.end) return;
+    model_update_buffers(trainer->model, trainer->params, gradient_at(trainer, buffers.begin),
+                         buffers.begin, buffers.end);
+    average_range(trainer, buffers);
 }

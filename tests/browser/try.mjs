@@ -53,7 +53,7 @@ async function draw(page, pen, strokes, scale, shift) {
 async function reading(page) {
   await page.evaluate(() => new Promise((done) => { requestAnimationFrame(() => requestAnimationFrame(done)); }));
   return page.evaluate(() => ({
-    said: document.querySelector('.said').textContent,
+    said: document.querySelector('.answer').textContent,
     chances: [...document.querySelectorAll('.chances .value')].map((value) => parseFloat(value.textContent)),
     ink: document.querySelector('.seen').getContext('2d').getImageData(0, 0, 28, 28).data.filter((_, i) => i % 4 === 0),
   })).then((read) => ({ ...read, ink: Object.values(read.ink) }));
@@ -111,13 +111,14 @@ async function checkSamples(page, name) {
   for (let i = 0; i < await samples.count(); i++) {
     const label = (await samples.nth(i).getAttribute('title')).at(-1);
     await samples.nth(i).press('Enter');
-    await page.waitForFunction((text) => document.querySelector('.said').textContent === text, label, { timeout: 5000 })
+    await page.waitForFunction((text) => document.querySelector('.answer').textContent === text, label, { timeout: 5000 })
       .catch(() => check(false, `${name}: the held-out ${label} is not read as it was`));
   }
 }
 
 await onScreens(file, SCREENS, async (page, screen) => {
   const { name } = screen;
+  await page.emulateMedia({ reducedMotion: 'reduce' });
   await page.locator('.board').waitFor();
   const pen = await (screen.touch ? fingerPen : mousePen)(page);
   await checkTools(page, pen, name);

@@ -54,23 +54,31 @@ def check_versions(item, name):
     check(major >= 2, f"{name}: keras_version below 2, so that Keras would transpose kernels")
 
 
+def with_bias(config, kernel):
+    """The shapes of a kernel and, if the layer has one, its bias."""
+    return [kernel, kernel[-1:]] if config["use_bias"] else [kernel]
+
+
 def output_shape(layer, shape):
     """The shape of a layer's output, and those of its weights, by Keras's rules."""
     kind, config = layer["class_name"], layer["config"]
     if kind == "Conv2D":
         height, width = config["kernel_size"]
-        weights = [(height, width, shape[-1], config["filters"]), (config["filters"],)]
+        weights = with_bias(config, (height, width, shape[-1], config["filters"]))
         cut = (0, 0) if config["padding"] == "same" else (height - 1, width - 1)
         sides = [-(-(shape[i] - cut[i]) // config["strides"][i]) for i in range(2)]
         return (*sides, config["filters"]), weights
     if kind == "Dense":
-        return (config["units"],), [(shape[-1], config["units"]), (config["units"],)]
-    if kind == "MaxPooling2D":
+        return (config["units"],), with_bias(config, (shape[-1], config["units"]))
+    if kind in ("MaxPooling2D", "AveragePooling2D"):
         sides = [(shape[i] - config["pool_size"][i]) // config["strides"][i] + 1 for i in range(2)]
         return (*sides, shape[-1]), []
+    if kind == "GlobalAveragePooling2D":
+        return (shape[-1],), []
     if kind == "Flatten":
         return (int(np.prod(shape)),), []
     if kind == "BatchNormalization":
+        check(config["axis"] == [len(shape)], f"{config['name']}: axis is {config['axis']}")
         return shape, [(shape[-1],)] * 4
     return shape, []
 
@@ -79,7 +87,7 @@ def check_weights(group, layer, shapes):
     """A layer's group lists its arrays, kernel first, and holds them with these shapes."""
     name = layer["config"]["name"]
     listed = texts(group.attrs["weight_names"])
-    kinds = LAYERS_WITH_WEIGHTS.get(layer["class_name"], ()) if shapes else ()
+    kinds = LAYERS_WITH_WEIGHTS.get(layer["class_name"], ())[:len(shapes)]
     check(listed == [f"{name}/{kind}:0" for kind in kinds], f"{name}: weight_names is {listed}")
     for weight, shape in zip(listed, shapes):
         array = group[weight]
@@ -112,12 +120,17 @@ def check_model(file):
 
 
 def check_optimizer(file):
-    arrays = []
+    """Slots are as long as all weights; moving statistics begin at a multiple of 4,096."""
+    trained, moving = [], []
     file["model_weights"].visititems(
-        lambda _, item: arrays.append(item.size) if isinstance(item, h5py.Dataset) else None)
+        lambda name, item: (moving if "/moving_" in name else trained).append(item.size)
+        if isinstance(item, h5py.Dataset) else None)
+    length = sum(trained)
+    if moving:
+        length = -(-length // 4096) * 4096 + sum(moving)
     for name, slot in file["optimizer"].items():
-        check(slot.shape == (sum(arrays),), f"/optimizer/{name}: shape {slot.shape}")
-    return sum(arrays)
+        check(slot.shape == (length,), f"/optimizer/{name}: shape {slot.shape}")
+    return sum(trained) + sum(moving)
 
 
 def check_series(group):

@@ -43,9 +43,36 @@ same spared-biases 00000005 optimizer.kind=adamw optimizer.weight_decay=0.1 \
 same clipped 00000005 optimizer.kind=sgd optimizer.momentum=0.9 optimizer.clip_norm=0.5
 same smoothed 00000005 training.label_smoothing=0.1
 same sheared 00000005 augmentation.shear=0.1 augmentation.translate=2 augmentation.fill=zero
+same batchnorm 00000005 model.layers="conv 3x3 8 nobias, batchnorm relu momentum 0.9, maxpool 2x2, \
+    dropout 0.25, flatten, dense 20 nobias, batchnorm, dense 10 softmax"
+same batchnorm-clipped 00000005 model.layers="flatten, dense 20 nobias, batchnorm relu, dense 10 softmax" \
+    optimizer.kind=adamw optimizer.decay_biases=false optimizer.clip_norm=0.5
+same distorted 00000005 augmentation.elastic_alpha=34 augmentation.erase=0.5
+same mixed 00000005 augmentation.mixup=0.4
+same ema 00000005 average.kind=ema average.decay=0.9 average.start_epoch=0.5
+same swa 00000005 average.kind=swa average.start_epoch=0.5 average.every_steps=2
+same batchnorm-ema 00000005 average.kind=ema average.decay=0.9 \
+    model.layers="conv 3x3 8 nobias, batchnorm relu momentum 0.9, maxpool 2x2, flatten, dense 10 softmax"
+same rarely-validated 00000005 schedule.kind=cosine training.epochs=3 training.validate_every=0 \
+    checkpoint.every_epochs=0
 same drop-last 00000005 training.drop_last=true
 same no-hold-out 00000005 data.folds=0 schedule.kind=constant
 same one-batch 00000001 training.batch_size=1000
+
+# What predicts is the average, also when it is read from the file; and it is not the live weights.
+"$program" predict ema/checkpoints/best.h5 --data digits.h5 -o ema.csv >/dev/null
+cmp -s ema.csv ema/submission.csv || fail "ema: best.h5 does not predict as the run did"
+MNIST_DIST_NODE_RANKS=1 train 3 "${short[@]}" --out ema-nodes average.kind=ema average.decay=0.9 \
+    average.start_epoch=0.5 >nodes.txt
+[ "$(digest_of nodes.txt)" = "$(digest_of ema.txt)" ] || fail "ema: other bits over messages"
+train 2 "${short[@]}" --out ema-again average.kind=ema average.decay=0.9 \
+    average.start_epoch=0.5 --resume ema-nodes/checkpoints/step-00000005.h5 >again.txt
+[ "$(digest_of again.txt)" = "$(digest_of ema.txt)" ] || fail "ema: other bits after messages"
+
+# Validated once, after the last epoch; written down then, and after the steps that were asked for.
+grep -c 'val_loss' rarely-validated/log.txt | grep -qx 1 || fail "validated more than once"
+grep -q '^epoch  3.*val_loss' rarely-validated/log.txt || fail "the last epoch is not validated"
+[ ! -e rarely-validated/checkpoints/step-00000004.h5 ] || fail "a checkpoint after the first epoch"
 
 # At such a rate no epoch is better than the first, so that two more are made.
 same early-stop 00000010 training.epochs=9 training.early_stopping=2 \

@@ -26,7 +26,7 @@ expect_text runs/smoke/progress '^state finished$' '^epoch 3 of 3$'
 expect_text snapshot.txt 'finished' 'epoch 3/3 .*100 %' 'best so far: val_accuracy' '⠒⠒ training' \
     '•' 'state digest'
 if grep -q $'\033' snapshot.txt; then fail "escape sequences in a file"; fi
-python3 -c 'import sys; sys.exit(max(len(l.rstrip("\n")) for l in open("snapshot.txt", encoding="utf-8")) > 80)' ||
+/usr/bin/python3 -c 'import sys; sys.exit(max(len(l.rstrip("\n")) for l in open("snapshot.txt", encoding="utf-8")) > 80)' ||
     fail "a line of more than 80 columns"
 ln -s smoke runs/slurm-42
 "$program" watch 42 | diff - snapshot.txt >/dev/null && fail "the job's snapshot names another run"

@@ -432,6 +432,30 @@ static void norm_is_right_and_the_same_at_any_number_of_ranks(void **state) {
     gradsync_destroy(sync);
 }
 
+static double norm_with_apart(float last, size_t apart) {
+    enum { LENGTH = 2 * B + 5, SHARDS = 8 };
+    GradSync *sync = NULL;
+    GradSyncShape shape = {.length = LENGTH, .apart = apart, .shards = SHARDS, .vectors = 1};
+    assert_on_all_ranks(gradsync_new(&sync, comm, pool, &shape) == STATUS_OK);
+    Range own = gradsync_shards(sync);
+    for (size_t s = own.begin; s < own.end; s++)
+        for (size_t i = 0; i < LENGTH; i++)
+            gradsync_gradient(sync, s)[i] = i + 1 == LENGTH ? last : i < 2 ? 1.0F : 0.0F;
+    double norm = gradsync_reduce(sync);
+    gradsync_destroy(sync);
+    return norm;
+}
+
+static void norm_leaves_out_what_stands_apart_if_it_is_finite(void **state) {
+    (void)state;
+    if (!can_run(8)) return;
+    assert_on_all_ranks(norm_with_apart(2.0F, 0) == sqrt(64 + 64 + 256));
+    assert_on_all_ranks(norm_with_apart(2.0F, 5) == sqrt(64 + 64));
+    assert_on_all_ranks(norm_with_apart(2.0F, B + 5) == sqrt(64 + 64));
+    assert_on_all_ranks(isnan(norm_with_apart(NAN, 5)));
+    assert_on_all_ranks(!isfinite(norm_with_apart(INFINITY, 5)));
+}
+
 static void norm_of_nothing_is_zero(void **state) {
     (void)state;
     GradSync *sync = new_sync(0, 8);
@@ -477,6 +501,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(memory_is_shared_where_all_ranks_are_of_one_node),
     cmocka_unit_test(a_node_without_room_sends_messages),
     cmocka_unit_test(norm_is_right_and_the_same_at_any_number_of_ranks),
+    cmocka_unit_test(norm_leaves_out_what_stands_apart_if_it_is_finite),
     cmocka_unit_test(norm_of_nothing_is_zero),
     cmocka_unit_test(impossible_shards_are_refused),
 };

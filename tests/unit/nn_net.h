@@ -49,8 +49,18 @@ static inline void net_fill_batch(Net *net) {
     }
 }
 
+static inline void net_fill_params(Net *net) {
+    net_fill(net->params, net->parameters, 1, 0.5F);
+    for (size_t t = 0; t < model_tensor_count(net->model); t++) {
+        ModelTensor tensor = model_tensor(net->model, t);
+        bool variance = strcmp(tensor.name, "moving_variance") == 0;
+        for (size_t i = 0; variance && i < tensor.count; i++)
+            net->params[tensor.offset + i] += 0.6F;
+    }
+}
+
 /* The network of the list, for `capacity` samples; every parameter is a random number, the biases
- * too. */
+ * too; variances are above 0. */
 static inline Net net_new(const char *list, Shape input, size_t capacity) {
     Net net = {.capacity = capacity, .pixels = shape_size(input)};
     ModelOptions options = {.convolution = CONVOLUTION_AUTO};
@@ -65,7 +75,7 @@ static inline Net net_new(const char *list, Shape input, size_t capacity) {
     assert_int_equal(MEMORY_NEW(&net.dlogits, capacity * DIGIT_CLASSES), STATUS_OK);
     assert_int_equal(MEMORY_NEW(&net.ids, capacity), STATUS_OK);
     assert_int_equal(MEMORY_NEW(&net.labels, capacity), STATUS_OK);
-    net_fill(net.params, net.parameters, 1, 0.5F);
+    net_fill_params(&net);
     net_fill_batch(&net);
     return net;
 }
@@ -80,7 +90,12 @@ static inline void net_destroy(Net *net) {
 
 /* The pass over the net's first n samples. */
 static inline ModelPass net_pass(const Net *net, size_t n, bool training) {
-    return (ModelPass){training, 77, 3, n, net->images, net->ids};
+    return (ModelPass){.training = training,
+                       .seed = 77,
+                       .step = 3,
+                       .count = n,
+                       .images = net->images,
+                       .ids = net->ids};
 }
 
 /* The mean loss of the first n samples, all layers run anew. */

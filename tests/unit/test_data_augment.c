@@ -39,7 +39,7 @@ static double pixel(const uint8_t *image, int row, int column) {
 
 static void see_through(float out[DIGIT_PIXELS], const uint8_t *image, AugmentDraw draw) {
     const AffineMap map = augment_map(&draw);
-    augment_image(out, image, &map, FILL_NEAREST);
+    augment_image(out, image, &map, FILL_NEAREST, NULL);
 }
 
 static void the_identity_gives_pixels_by_255_exactly(void **state) {
@@ -143,7 +143,7 @@ static void zeros_lie_beyond_the_border(void **state) {
     uint8_t image[DIGIT_PIXELS];
     float out[DIGIT_PIXELS];
     make_image(image);
-    augment_image(out, image, &map, FILL_ZERO);
+    augment_image(out, image, &map, FILL_ZERO, NULL);
     for (int r = 0; r < DIGIT_SIDE; r++) {
         for (int c = 0; c < DIGIT_SIDE; c++) {
             const double mean =
@@ -239,7 +239,7 @@ static void a_plane_stays_a_plane_within_the_border(void **state) {
         const RngStream stream = {1, RNG_AUGMENT, 0, 0, sample};
         const AugmentDraw draw = augment_draw(&options, &stream);
         const AffineMap map = augment_map(&draw);
-        augment_image(out, image, &map, FILL_NEAREST);
+        augment_image(out, image, &map, FILL_NEAREST, NULL);
         for (int i = 0; i < DIGIT_PIXELS; i++) {
             const double r = i / DIGIT_SIDE, c = i % DIGIT_SIDE;
             const double(*m)[3] = map.matrix;
@@ -280,10 +280,109 @@ static void every_pixel_is_that_of_the_plain_way_to_the_bit(void **state) {
         const AffineMap map = augment_map(&draw);
         float out[DIGIT_PIXELS + 1];
         out[DIGIT_PIXELS] = 7.0f; /* nothing is written beyond the image */
-        augment_image(out, image, &map, FILL_NEAREST);
+        augment_image(out, image, &map, FILL_NEAREST, NULL);
         for (int i = 0; i < DIGIT_PIXELS; i++)
             assert_true(out[i] == plain_pixel(image, &map, i / DIGIT_SIDE, i % DIGIT_SIDE));
         assert_true(out[DIGIT_PIXELS] == 7.0f);
+    }
+}
+
+/* As the header says, with the Gaussian in two dimensions at once. */
+static void displacements_are_noise_through_a_gaussian(void **state) {
+    (void)state;
+    const AugmentOptions options = {.elastic_alpha = 34.0, .elastic_sigma = 4.0};
+    const RngStream stream = {5, RNG_AUGMENT, 0, 1, 3};
+    Displacement by;
+    double all = 0.0;
+    augment_displace(&by, &options, &stream);
+    for (int i = -40; i <= 40; i++)
+        for (int j = -40; j <= 40; j++) all += exp(-(i * i + j * j) / 32.0);
+    for (int r = 0; r < DIGIT_SIDE; r += 3) {
+        for (int c = 0; c < DIGIT_SIDE; c += 3) {
+            double rows = 0.0, columns = 0.0;
+            for (int p = 0; p < DIGIT_PIXELS; p++) {
+                const int down = p / DIGIT_SIDE - r, right = p % DIGIT_SIDE - c;
+                const double weight = exp(-(down * down + right * right) / 32.0) / all;
+                uint32_t words[4];
+                rng_words(words, &stream, (uint32_t)(4 + p / 4));
+                rows += weight * ((words[p % 4] & 0xffff) / 32767.5 - 1.0);
+                columns += weight * ((words[p % 4] >> 16) / 32767.5 - 1.0);
+            }
+            assert_close(by.rows[r][c], 34.0 * rows, 2e-3);
+            assert_close(by.columns[r][c], 34.0 * columns, 2e-3);
+        }
+    }
+}
+
+/* By (1, -2) pixels throughout, and by nothing. */
+static void a_displacement_is_added_to_the_map(void **state) {
+    (void)state;
+    Displacement by;
+    uint8_t image[DIGIT_PIXELS];
+    float out[DIGIT_PIXELS], plain[DIGIT_PIXELS];
+    const AugmentDraw still = {.zx = 1.0, .zy = 1.0};
+    const AffineMap identity = augment_map(&still), mixed = augment_map(&MIXED);
+    make_image(image);
+    for (int r = 0; r < DIGIT_SIDE; r++)
+        for (int c = 0; c < AUGMENT_COLUMNS; c++) by.rows[r][c] = 1.0f, by.columns[r][c] = -2.0f;
+    augment_image(out, image, &identity, FILL_NEAREST, &by);
+    for (int i = 0; i < DIGIT_PIXELS; i++)
+        assert_close(out[i], pixel(image, i / DIGIT_SIDE + 1, i % DIGIT_SIDE - 2), 1e-6);
+    memset(&by, 0, sizeof by);
+    augment_image(out, image, &mixed, FILL_ZERO, &by);
+    augment_image(plain, image, &mixed, FILL_ZERO, NULL);
+    assert_memory_equal(out, plain, sizeof out);
+}
+
+/* Every second white image loses one rectangle of up to 5 by 5. */
+static void erasing_takes_rectangles_of_all_sizes(void **state) {
+    (void)state;
+    const AugmentOptions options = {.erase = 0.5, .erase_size = 5};
+    int erased = 0, sizes[6][6] = {{0}}, everywhere[DIGIT_PIXELS] = {0};
+    for (uint32_t sample = 0; sample < 5000; sample++) {
+        const RngStream stream = {5, RNG_AUGMENT, 0, 1, sample};
+        float image[DIGIT_PIXELS];
+        int top = DIGIT_SIDE, bottom = -1, left = DIGIT_SIDE, right = -1, count = 0;
+        for (int i = 0; i < DIGIT_PIXELS; i++) image[i] = 1.0f;
+        augment_erase(image, &options, &stream);
+        for (int i = 0; i < DIGIT_PIXELS; i++) {
+            const int r = i / DIGIT_SIDE, c = i % DIGIT_SIDE;
+            if (image[i] == 1.0f) continue;
+            assert_true(image[i] == 0.0f);
+            if (r < top) top = r;
+            if (r > bottom) bottom = r;
+            if (c < left) left = c;
+            if (c > right) right = c;
+            count++;
+            everywhere[i]++;
+        }
+        if (count == 0) continue;
+        assert_int_equal(count, (bottom - top + 1) * (right - left + 1));
+        assert_true(bottom - top < 5 && right - left < 5);
+        sizes[bottom - top + 1][right - left + 1]++;
+        erased++;
+    }
+    assert_in_range(erased, 2350, 2650);
+    for (int i = 0; i < 25; i++) assert_in_range(sizes[i / 5 + 1][i % 5 + 1], 60, 140);
+    for (int i = 0; i < DIGIT_PIXELS; i++) assert_true(everywhere[i] > 0);
+}
+
+/* The first is the image; the next four move it by a pixel, to the left, right, up and down; all
+ * nine are different. */
+static void views_are_the_image_and_its_neighbours(void **state) {
+    (void)state;
+    const int down[] = {0, 0, 0, 1, -1}, right[] = {0, 1, -1, 0, 0};
+    uint8_t image[DIGIT_PIXELS];
+    float out[AUGMENT_VIEWS][DIGIT_PIXELS];
+    make_image(image);
+    for (size_t view = 0; view < AUGMENT_VIEWS; view++) {
+        const AffineMap map = augment_view(view);
+        augment_image(out[view], image, &map, FILL_ZERO, NULL);
+        for (size_t other = 0; other < view; other++)
+            assert_memory_not_equal(out[view], out[other], sizeof out[view]);
+        for (int i = 0; view < 5 && i < DIGIT_PIXELS; i++)
+            assert_true(out[view][i] == (float)pixel_or_zero(image, i / DIGIT_SIDE + down[view],
+                                                             i % DIGIT_SIDE + right[view]));
     }
 }
 
@@ -344,6 +443,10 @@ int main(void) {
         cmocka_unit_test(pixels_are_those_of_scipy),
         cmocka_unit_test(a_plane_stays_a_plane_within_the_border),
         cmocka_unit_test(every_pixel_is_that_of_the_plain_way_to_the_bit),
+        cmocka_unit_test(displacements_are_noise_through_a_gaussian),
+        cmocka_unit_test(a_displacement_is_added_to_the_map),
+        cmocka_unit_test(erasing_takes_rectangles_of_all_sizes),
+        cmocka_unit_test(views_are_the_image_and_its_neighbours),
         cmocka_unit_test(draws_use_the_words_that_the_header_says),
         cmocka_unit_test(draws_fill_their_ranges),
     };

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <math.h>
 #include <string.h>
 
 #include "mnist_dist/base/digits.h"
@@ -143,6 +144,60 @@ static void smoothing_spreads_a_share_of_the_target(void **state) {
     batch_destroy(&batch);
 }
 
+/* For Beta(a, a), the mean of (2 x - 1)^2 is 1 / (2 a + 1). */
+static void shares_of_mixtures_are_beta(void **state) {
+    (void)state;
+    const double alphas[] = {0.05, 0.2, 1.0, 2.5};
+    for (size_t k = 0; k < 4; k++) {
+        BatchSource source = make_source(NONE);
+        source.augmentation.mixup = alphas[k];
+        int seen[ROWS] = {0};
+        double sum = 0.0;
+        for (uint32_t i = 0; i < 4000; i++) {
+            const Mixture mixture = batch_mixture(&source, i / 20, train[i % 20]);
+            assert_true(mixture.share >= 0.5 && mixture.share <= 1.0);
+            sum += (2.0 * mixture.share - 1.0) * (2.0 * mixture.share - 1.0);
+            seen[mixture.row]++;
+        }
+        assert_true(fabs(sum / 4000 - 1.0 / (2.0 * alphas[k] + 1.0)) < 0.02);
+        for (size_t i = 0; i < TRAIN; i++) assert_in_range(seen[train[i]], 140, 260);
+    }
+    BatchSource source = make_source(NONE);
+    source.augmentation.mixup = 1e-12;
+    assert_true(batch_mixture(&source, 0, 0).share == 1.0);
+}
+
+static void a_mixture_is_of_two_images_and_targets(void **state) {
+    (void)state;
+    BatchSource source = make_source(USUAL);
+    Batch plain, mixed;
+    assert_int_equal(batch_new(&plain, TRAIN), STATUS_OK);
+    assert_int_equal(batch_new(&mixed, TRAIN), STATUS_OK);
+    batch_fill_training(&plain, &source, 3, 0, TRAIN);
+    source.augmentation.mixup = 1.0;
+    batch_fill_training(&mixed, &source, 3, 0, TRAIN);
+    for (size_t i = 0; i < TRAIN; i++) {
+        const Mixture mixture = batch_mixture(&source, 3, mixed.ids[i]);
+        const float share = (float)mixture.share;
+        size_t j = 0;
+        while (plain.ids[j] != mixture.row) j++;
+        assert_int_equal(mixed.ids[i], plain.ids[i]);
+        assert_int_equal(mixed.labels[i], plain.labels[i]);
+        for (size_t p = 0; p < DIGIT_PIXELS; p++) {
+            const float a = plain.images[i * DIGIT_PIXELS + p];
+            const float b = plain.images[j * DIGIT_PIXELS + p];
+            assert_true(mixed.images[i * DIGIT_PIXELS + p] == share * a + (1.0f - share) * b);
+        }
+        for (size_t c = 0; c < DIGIT_CLASSES; c++) {
+            const float a = c == plain.labels[i] ? share : 0.0f;
+            const float b = c == plain.labels[j] ? 1.0f - share : 0.0f;
+            assert_true(mixed.targets[i * DIGIT_CLASSES + c] == a + b);
+        }
+    }
+    batch_destroy(&plain);
+    batch_destroy(&mixed);
+}
+
 static void no_label_gives_no_target(void **state) {
     (void)state;
     const uint8_t unlabelled[1] = {DIGIT_UNLABELLED};
@@ -171,6 +226,8 @@ int main(void) {
         cmocka_unit_test(augmentation_is_drawn_anew_each_epoch),
         cmocka_unit_test(plain_rows_are_filled_by_number_or_in_a_row),
         cmocka_unit_test(smoothing_spreads_a_share_of_the_target),
+        cmocka_unit_test(shares_of_mixtures_are_beta),
+        cmocka_unit_test(a_mixture_is_of_two_images_and_targets),
         cmocka_unit_test(no_label_gives_no_target),
         cmocka_unit_test(an_impossible_size_is_refused_and_leaves_nothing),
     };

@@ -184,7 +184,8 @@ static void test_wrong_sizes_are_refused(void **state) {
                    "digits: the width must be a multiple of 20, the height of 200");
     write_blank("sheet.png", 10000, 10000);
     expect_refusal("sheet.png", NULL,
-                   "sheet.png: 10000x10000 pixels are more than is read; cut the sheet");
+                   "sheet.png: 10000x10000 pixels are more than is read; cut or "
+                   "shrink the picture");
 }
 
 static void test_damaged_png_is_refused(void **state) {

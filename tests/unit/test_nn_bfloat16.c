@@ -268,10 +268,14 @@ static void try_alone(const ConvKernel *conv, ConvShape shape) {
 
 /* Widths and channels that fill tiles and vectors, that fall short of them and that go beyond. */
 static const ConvShape shapes[] = {
-    {28, 28, 1, 32, 5, 5}, {9, 28, 32, 32, 5, 5}, {14, 14, 32, 64, 3, 3}, {7, 14, 64, 64, 3, 3},
-    {1, 1, 1, 1, 1, 1},    {1, 1, 3, 5, 3, 3},    {2, 3, 4, 7, 5, 5},     {5, 17, 2, 33, 3, 3},
-    {6, 15, 17, 16, 2, 4}, {3, 33, 34, 31, 1, 7}, {4, 5, 48, 65, 3, 2},   {8, 8, 1, 3, 4, 4},
-    {3, 29, 45, 8, 1, 1},  {2, 40, 16, 40, 3, 9}, {11, 13, 5, 32, 3, 3},  {3, 2, 30, 30, 1, 20},
+    {28, 28, 1, 32, 5, 5, 1, false},  {9, 28, 32, 32, 5, 5, 1, false},
+    {14, 14, 32, 64, 3, 3, 1, false}, {7, 14, 64, 64, 3, 3, 1, false},
+    {1, 1, 1, 1, 1, 1, 1, false},     {1, 1, 3, 5, 3, 3, 1, false},
+    {2, 3, 4, 7, 5, 5, 1, false},     {5, 17, 2, 33, 3, 3, 1, false},
+    {6, 15, 17, 16, 2, 4, 1, false},  {3, 33, 34, 31, 1, 7, 1, false},
+    {4, 5, 48, 65, 3, 2, 1, false},   {8, 8, 1, 3, 4, 4, 1, false},
+    {3, 29, 45, 8, 1, 1, 1, false},   {2, 40, 16, 40, 3, 9, 1, false},
+    {11, 13, 5, 32, 3, 3, 1, false},  {3, 2, 30, 30, 1, 20, 1, false},
 };
 
 /* The emulated kernels, then those that this machine has. */
@@ -299,7 +303,7 @@ static void an_image_keeps_its_bits_in_any_company(void **state) {
 
 static void a_nan_stays_one_through_relu(void **state) {
     (void)state;
-    const ConvShape shape = {3, 5, 2, 3, 1, 1};
+    const ConvShape shape = {3, 5, 2, 3, 1, 1, 1, false};
     for (size_t k = 0; bfloat16_conv(k) != NULL; k++) {
         Trial t = trial_make(bfloat16_conv(k), shape);
         t.call.activation = ACTIVATION_RELU;

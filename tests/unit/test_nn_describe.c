@@ -92,6 +92,32 @@ static void test_summary(void **state) {
     model_destroy(model);
 }
 
+static void test_summary_counts_running_statistics_apart(void **state) {
+    (void)state;
+    Model *model = NULL;
+    ModelOptions options = {.layers = "maxpool 4x4, batchnorm relu, flatten, dense 10 softmax"};
+    assert_int_equal(model_new(&model, &options), STATUS_OK);
+    assert_int_equal(model_trained_count(model), 502);
+    assert_int_equal(model_buffers_begin(model), MODEL_BUFFERS_ALIGNMENT);
+    assert_int_equal(model_parameter_count(model), MODEL_BUFFERS_ALIGNMENT + 2);
+    char *text = NULL;
+    assert_int_equal(model_summary(&text, model), STATUS_OK);
+    const char *rows = strstr(text, " batch");
+    assert_non_null(rows);
+    assert_string_equal(rows,
+                        " batch_normalization (BatchNormalization) (None, 7, 7, 1)  4\n"
+                        " activation (Activation)          (None, 7, 7, 1)          0\n"
+                        " flatten (Flatten)                (None, 49)               0\n"
+                        " dense (Dense)                    (None, 10)               500\n"
+                        "======================================================================\n"
+                        "Total params: 504 (1.97 KB)\n"
+                        "Trainable params: 502 (1.96 KB)\n"
+                        "Non-trainable params: 2 (8.00 B)\n"
+                        "______________________________________________________________________\n");
+    free(text);
+    model_destroy(model);
+}
+
 static void test_keras_config(void **state) {
     (void)state;
     Model *model = NULL;
@@ -226,6 +252,7 @@ int main(void) {
         cmocka_unit_test(test_tensors_cover_the_vector_in_order),
         cmocka_unit_test(test_a_tensor_has_kerass_shape),
         cmocka_unit_test(test_summary),
+        cmocka_unit_test(test_summary_counts_running_statistics_apart),
         cmocka_unit_test(test_keras_config),
         cmocka_unit_test(test_keras_config_parses),
         cmocka_unit_test(test_initial_weights_are_glorots),

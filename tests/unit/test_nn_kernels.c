@@ -5,12 +5,43 @@
 enum { MOST = 5 }; /* images */
 
 static const ConvShape conv_shapes[] = {
-    {1, 1, 1, 1, 1, 1},     {1, 1, 3, 5, 3, 3},     {1, 1, 17, 33, 5, 5},   {2, 3, 1, 2, 5, 5},
-    {5, 4, 2, 3, 2, 3},     {4, 5, 3, 7, 4, 1},     {7, 7, 16, 16, 3, 3},   {6, 15, 5, 18, 3, 3},
-    {9, 13, 33, 31, 3, 5},  {10, 29, 8, 48, 5, 5},  {3, 100, 2, 20, 1, 7},  {8, 8, 15, 17, 1, 1},
-    {13, 11, 64, 10, 3, 3}, {7, 7, 64, 128, 3, 3},  {28, 28, 1, 16, 3, 3},  {5, 5, 40, 65, 2, 2},
-    {28, 28, 1, 32, 5, 5},  {28, 28, 32, 32, 5, 5}, {14, 14, 32, 64, 3, 3}, {14, 14, 64, 64, 3, 3},
-    {1, 30, 4, 4, 3, 3},    {30, 1, 4, 4, 3, 3},    {12, 12, 24, 40, 5, 5}, {6, 6, 32, 32, 7, 7},
+    {1, 1, 1, 1, 1, 1, 1, false},
+    {1, 1, 3, 5, 3, 3, 1, false},
+    {1, 1, 17, 33, 5, 5, 1, false},
+    {2, 3, 1, 2, 5, 5, 1, false},
+    {5, 4, 2, 3, 2, 3, 1, false},
+    {4, 5, 3, 7, 4, 1, 1, false},
+    {7, 7, 16, 16, 3, 3, 1, false},
+    {6, 15, 5, 18, 3, 3, 1, false},
+    {9, 13, 33, 31, 3, 5, 1, false},
+    {10, 29, 8, 48, 5, 5, 1, false},
+    {3, 100, 2, 20, 1, 7, 1, false},
+    {8, 8, 15, 17, 1, 1, 1, false},
+    {13, 11, 64, 10, 3, 3, 1, false},
+    {7, 7, 64, 128, 3, 3, 1, false},
+    {28, 28, 1, 16, 3, 3, 1, false},
+    {5, 5, 40, 65, 2, 2, 1, false},
+    {28, 28, 1, 32, 5, 5, 1, false},
+    {28, 28, 32, 32, 5, 5, 1, false},
+    {14, 14, 32, 64, 3, 3, 1, false},
+    {14, 14, 64, 64, 3, 3, 1, false},
+    {1, 30, 4, 4, 3, 3, 1, false},
+    {30, 1, 4, 4, 3, 3, 1, false},
+    {12, 12, 24, 40, 5, 5, 1, false},
+    {6, 6, 32, 32, 7, 7, 1, false},
+    /* strides and no padding */
+    {1, 1, 2, 3, 1, 1, 2, false},
+    {4, 5, 2, 3, 1, 1, 3, false},
+    {5, 6, 3, 17, 3, 3, 2, false},
+    {28, 28, 1, 32, 5, 5, 2, false},
+    {14, 14, 32, 64, 3, 3, 2, false},
+    {7, 8, 5, 6, 2, 3, 2, false},
+    {9, 9, 16, 16, 3, 3, 4, false},
+    {9, 8, 33, 5, 3, 2, 1, true},
+    {28, 28, 1, 32, 3, 3, 1, true},
+    {12, 11, 16, 16, 5, 5, 2, true},
+    {3, 5, 16, 20, 3, 5, 1, true},
+    {10, 9, 7, 8, 4, 4, 3, true},
 };
 
 enum { CONV_SHAPES = sizeof conv_shapes / sizeof *conv_shapes };
@@ -21,10 +52,15 @@ typedef struct ConvData {
     size_t in, out; /* floats of an image */
 } ConvData;
 
+static size_t out_pixels(const ConvShape *shape) {
+    ConvEdges edges = conv_edges(shape);
+    return edges.h * edges.w;
+}
+
 static ConvData conv_data_new(const ConvShape *shape) {
     ConvData data = {.shape = *shape};
     data.in = shape->h * shape->w * shape->in;
-    data.out = shape->h * shape->w * shape->out;
+    data.out = out_pixels(shape) * shape->out;
     data.kernel = input_new(shape->kh * shape->kw * shape->in * shape->out, 1);
     data.bias = input_new(shape->out, 2);
     data.x = input_new(MOST * data.in, 3);
@@ -40,9 +76,8 @@ static void conv_data_destroy(ConvData *data) {
 }
 
 static size_t conv_count(const ConvShape *shape, Way way, size_t n) {
-    size_t pixels = n * shape->h * shape->w;
     if (way == WEIGHTS) return shape->kh * shape->kw * shape->in * shape->out;
-    return pixels * (way == FORWARD ? shape->out : shape->in);
+    return n * (way == FORWARD ? out_pixels(shape) * shape->out : shape->h * shape->w * shape->in);
 }
 
 /* The output of one call for n images from the `first` on. */
@@ -71,8 +106,9 @@ typedef void ConvCheck(const ConvKernel *kernel, Way way, ConvData *data);
 static void check_conv(const ConvKernel *kernel, const ConvShape *h, ConvCheck *check) {
     ConvData data = conv_data_new(h);
     for (Way way = FORWARD; way < WAYS; way++) {
-        snprintf(subject, sizeof subject, "%s, %zux%zu, %zux%zu %zu to %zu, %s", kernel->name, h->h,
-                 h->w, h->kh, h->kw, h->in, h->out, way_names[way]);
+        snprintf(subject, sizeof subject, "%s, %zux%zu, %zux%zu %zu to %zu stride %zu%s, %s",
+                 kernel->name, h->h, h->w, h->kh, h->kw, h->in, h->out, h->stride,
+                 h->valid ? " valid" : "", way_names[way]);
         check(kernel, way, &data);
     }
     conv_data_destroy(&data);
@@ -136,13 +172,15 @@ static void test_an_images_weight_gradient_is_the_same_in_any_place(void **state
     for_each_conv(conv_weights_have_no_place);
 }
 
+/* In the last pixel, where all of them are read; else in the first, which always is. */
 static void conv_keeps_nan(const ConvKernel *kernel, Way way, ConvData *data) {
     if (way != FORWARD) return;
-    float *x = data->x.values, kept = x[data->in - 1];
-    x[data->in - 1] = NAN;
+    bool plain = conv_is_plain(&data->shape);
+    float *pixel = data->x.values + (plain ? data->in - 1 : 0), kept = *pixel;
+    *pixel = NAN;
     Output y = conv_run(kernel, way, data, 0, 1);
-    x[data->in - 1] = kept;
-    if (!isnan(y.values[y.count - 1])) fail_msg("%s: a NaN was lost", subject);
+    *pixel = kept;
+    if (!isnan(y.values[plain ? y.count - 1 : 0])) fail_msg("%s: a NaN was lost", subject);
     output_destroy(&y);
 }
 

@@ -2,85 +2,26 @@
 #include <math.h>
 
 #include "mnist_dist/base/rng.h"
-#include "nn_net.h"
-
-enum { SAMPLES = 2 };
-
-static const LayerKind *const kinds[] = {&conv_kind, &maxpool_kind, &dropout_kind};
-
-/* A layer by itself: its plan, and memory for a call. */
-typedef struct Bench {
-    Layer layer;
-    ModelPass pass;
-    uint32_t ids[SAMPLES];
-    float *x, *y, *dx, *dy, *params, *dparams, *workspace;
-    uint8_t *kept;
-} Bench;
-
-static float *floats(size_t count, uint32_t salt) {
-    float *values = NULL;
-    assert_int_equal(MEMORY_NEW(&values, count), STATUS_OK);
-    if (salt != 0) net_fill(values, count, salt, 1.0F);
-    return values;
-}
-
-static void plan_alone(Layer *layer, const char *text) {
-    static const KernelOptions kernels;
-    Words words;
-    layer->kernels = &kernels;
-    assert_int_equal(words_split(&words, text, strlen(text), 1), STATUS_OK);
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (strcmp(kinds[i]->word, words.words[0]) == 0) layer->kind = kinds[i];
-    words.next = 1;
-    assert_non_null(layer->kind);
-    assert_int_equal(layer->kind->plan(layer, &words), STATUS_OK);
-}
-
-static void bench_start(Bench *bench, const char *text, Shape in) {
-    *bench = (Bench){.layer = {.in = in, .index = 4}, .ids = {11, 5}};
-    plan_alone(&bench->layer, text);
-    size_t inputs = SAMPLES * shape_size(in), outputs = SAMPLES * shape_size(bench->layer.out);
-    size_t most = bench->layer.forward_workspace + bench->layer.backward_workspace;
-    bench->pass = (ModelPass){true, 99, 6, SAMPLES, NULL, bench->ids};
-    bench->x = floats(inputs, 1);
-    bench->y = floats(outputs, 0);
-    bench->dx = floats(inputs, 0);
-    bench->dy = floats(outputs, 3);
-    bench->params = floats(bench->layer.parameter_count, 4);
-    bench->dparams = floats(bench->layer.parameter_count, 0);
-    bench->workspace = floats(most, 5);
-    bench->kept = (uint8_t *)floats(SAMPLES * bench->layer.kept, 0);
-}
-
-static LayerCall bench_call(Bench *bench) {
-    return (LayerCall){.layer = &bench->layer,
-                       .pass = &bench->pass,
-                       .params = bench->params,
-                       .dparams = bench->dparams,
-                       .x = bench->x,
-                       .dx = bench->dx,
-                       .y = bench->y,
-                       .dy = bench->dy,
-                       .kept = bench->kept,
-                       .workspace = bench->workspace};
-}
-
-static void bench_end(Bench *bench) {
-    void *const parts[] = {bench->x,      bench->y,       bench->dx,        bench->dy,
-                           bench->params, bench->dparams, bench->workspace, bench->kept};
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) free(parts[i]);
-}
+#include "nn_alone.h"
 
 /* What one tap of a convolution joins; indices into x, kernel and y of one image. */
 typedef void (*TapVisitor)(const Bench *bench, size_t n, size_t x, size_t k, size_t y,
                            double *sums);
 
+/* TensorFlow's zeros before the image: half of what ceil(in / stride) windows reach beyond it. */
+static size_t zeros_before(const Layer *layer, size_t in, size_t taps) {
+    size_t end = ((in + layer->stride - 1) / layer->stride - 1) * layer->stride + taps;
+    return layer->valid || end < in ? 0 : (end - in) / 2;
+}
+
 static void visit_pixel(const Bench *bench, size_t n, size_t j, size_t i, TapVisitor visit,
                         double *sums) {
-    Shape in = bench->layer.in, out = bench->layer.out;
-    size_t kh = bench->layer.window[0], kw = bench->layer.window[1];
+    const Layer *layer = &bench->layer;
+    Shape in = layer->in, out = layer->out;
+    size_t kh = layer->window[0], kw = layer->window[1];
     for (size_t tap = 0; tap < kh * kw; tap++) {
-        size_t row = j + tap / kw - (kh - 1) / 2, column = i + tap % kw - (kw - 1) / 2;
+        size_t row = j * layer->stride + tap / kw - zeros_before(layer, in.h, kh);
+        size_t column = i * layer->stride + tap % kw - zeros_before(layer, in.w, kw);
         if (row >= in.h || column >= in.w) continue; /* negative ones wrap round to large ones */
         for (size_t c = 0; c < in.c * out.c; c++)
             visit(bench, n, (row * in.w + column) * in.c + c / out.c, tap * in.c * out.c + c,
@@ -162,6 +103,66 @@ static void test_conv_with_an_even_kernel_pads_as_keras(void **state) {
     (void)state;
     check_conv("conv 2x2 3", (Shape){4, 5, 2, false});
     check_conv("conv 4x3 3", (Shape){5, 5, 1, false});
+}
+
+static void test_conv_with_strides_and_without_padding(void **state) {
+    (void)state;
+    check_conv("conv 3x3 4 stride 2", (Shape){6, 5, 3, false});
+    check_conv("conv 5x5 7 same stride 2", (Shape){9, 10, 5, false});
+    check_conv("conv 1x1 2 stride 2", (Shape){5, 4, 3, false});
+    check_conv("conv 2x3 2 stride 3", (Shape){7, 6, 2, false});
+    check_conv("conv 3x3 4 valid", (Shape){6, 5, 3, false});
+    check_conv("conv 4x2 3 stride 2 valid", (Shape){7, 7, 2, false});
+    check_conv("conv 3x5 2 valid", (Shape){3, 5, 2, false});
+}
+
+/* Of x = 1, 2, 3 ..., a kernel 1, 2, 3 ... and dy = 1, 2, 3 ..., as keras.ops.conv computes it
+ * (Keras 3.9.2 with JAX). */
+typedef struct Known {
+    const char *text;
+    size_t h, w, outputs;
+    float y[6], dx[21];
+} Known;
+
+static const Known known[] = {
+    {"conv 3x3 1 stride 2", 4, 5, 6, {276, 456, 318, 240, 352, 220}, {2,  5,  4,  9,  6,  5,  14,
+                                                                      10, 24, 15, 16, 40, 26, 60,
+                                                                      36, 20, 44, 25, 54, 30}},
+    {"conv 2x3 1 stride 2", 5, 4, 6, {106, 79, 274, 175, 110, 59}, {1,  2,  5, 4,  4,  5,  14,
+                                                                    10, 3,  6, 13, 8,  12, 15,
+                                                                    34, 20, 5, 10, 21, 12}},
+    {"conv 3x2 1 stride 2 valid", 5, 4, 4, {149, 191, 317, 359}, {1,  2,  2,  4,  3,  4, 6,
+                                                                  8,  8,  12, 14, 20, 9, 12,
+                                                                  12, 16, 15, 18, 20, 24}},
+    {"conv 2x2 1 stride 3",
+     4,
+     4,
+     4,
+     {44, 28, 41, 16},
+     {1, 2, 0, 2, 3, 4, 0, 6, 0, 0, 0, 0, 3, 6, 0, 4}},
+    {"conv 3x1 1 stride 3", 7, 3, 3, {14, 66, 54}, {2, 0, 0, 3, 0, 0, 2, 0, 0, 4, 0,
+                                                    0, 6, 0, 0, 3, 0, 0, 6, 0, 0}},
+};
+
+static void test_strided_conv_has_kerass_numbers(void **state) {
+    (void)state;
+    for (size_t k = 0; k < sizeof known / sizeof *known; k++) {
+        Bench bench;
+        bench_start(&bench, known[k].text, (Shape){known[k].h, known[k].w, 1, false});
+        assert_int_equal(shape_size(bench.layer.out), known[k].outputs);
+        bench.pass.count = 1;
+        for (size_t i = 0; i < known[k].h * known[k].w; i++) bench.x[i] = (float)i + 1.0F;
+        for (size_t i = 0; i < bench.layer.parameter_count; i++) bench.params[i] = (float)i + 1.0F;
+        for (size_t i = 0; i < known[k].outputs; i++) bench.dy[i] = (float)i + 1.0F;
+        bench.params[bench.layer.tensors[1].offset] = 0.0F;
+        LayerCall call = bench_call(&bench);
+        conv_kind.forward(&call);
+        conv_kind.backward_input(&call);
+        for (size_t i = 0; i < known[k].outputs; i++) assert_true(bench.y[i] == known[k].y[i]);
+        for (size_t i = 0; i < known[k].h * known[k].w; i++)
+            assert_true(bench.dx[i] == known[k].dx[i]);
+        bench_end(&bench);
+    }
 }
 
 /* Large enough for several blocks of rows, the last one shorter. */
@@ -263,6 +264,64 @@ static void test_maxpool_is_its_definition(void **state) {
     }
 }
 
+/* Of x = 0, 1, 2 ...: whole numbers, so that nothing is rounded but the division. */
+static void check_mean(const char *text, Shape in, size_t outputs, const float y[]) {
+    Bench bench;
+    bench_start(&bench, text, in);
+    bench.pass.count = 1;
+    assert_int_equal(shape_size(bench.layer.out), outputs);
+    for (size_t i = 0; i < shape_size(in); i++) bench.x[i] = (float)i;
+    net_fill(bench.dx, shape_size(in), 6, 1.0F);
+    LayerCall call = bench_call(&bench);
+    bench.layer.kind->forward(&call);
+    bench.layer.kind->backward_input(&call);
+    for (size_t i = 0; i < outputs; i++) assert_true(fabsf(bench.y[i] - y[i]) < 1e-5F);
+    bench_end(&bench);
+}
+
+static void test_average_pools_are_means(void **state) {
+    (void)state;
+    check_mean("avgpool 2x2", (Shape){2, 5, 1, false}, 2, (const float[]){3.0F, 5.0F});
+    check_mean("avgpool 3x1", (Shape){3, 2, 2, false}, 4, (const float[]){4.0F, 5.0F, 6.0F, 7.0F});
+    check_mean("globalavgpool", (Shape){3, 5, 2, false}, 2, (const float[]){14.0F, 15.0F});
+}
+
+static void test_avgpool_gives_nothing_to_pixels_left_over(void **state) {
+    (void)state;
+    Bench bench;
+    bench_start(&bench, "avgpool 2x2", (Shape){3, 3, 1, false});
+    const float dx[] = {0.5F, 0.5F, 0, 0.5F, 0.5F, 0, 0, 0, 0};
+    bench.dy[0] = 2.0F;
+    net_fill(bench.dx, 9, 6, 1.0F);
+    LayerCall call = bench_call(&bench);
+    bench.layer.kind->backward_input(&call);
+    assert_memory_equal(bench.dx, dx, sizeof dx);
+    bench_end(&bench);
+}
+
+static void check_rectifier(const char *text, float slope) {
+    Bench bench;
+    bench_start(&bench, text, (Shape){1, 1, 70, true});
+    bench.x[0] = 0.0F;
+    bench.x[1] = NAN;
+    LayerCall call = bench_call(&bench);
+    bench.layer.kind->forward(&call);
+    bench.layer.kind->backward_input(&call);
+    for (size_t i = 0; i < SAMPLES * 70; i++) {
+        float x = bench.x[i], dy = bench.dy[i];
+        assert_true(i == 1 ? isnan(bench.y[i]) : bench.y[i] == (x < 0.0F ? slope * x : x));
+        assert_true(bench.dx[i] == (x > 0.0F ? dy : slope * dy));
+    }
+    bench_end(&bench);
+}
+
+static void test_rectifiers(void **state) {
+    (void)state;
+    check_rectifier("relu", 0.0F);
+    check_rectifier("leakyrelu 0.25", 0.25F);
+    check_rectifier("leakyrelu", 0.3F);
+}
+
 static bool is_dropped(const Bench *bench, size_t n, size_t e) {
     RngStream stream = {99, RNG_DROPOUT, 4, 6, bench->ids[n]};
     uint32_t words[4];
@@ -353,11 +412,16 @@ int main(void) {
         cmocka_unit_test(test_conv_of_a_single_pixel),
         cmocka_unit_test(test_conv_with_a_kernel_larger_than_the_image),
         cmocka_unit_test(test_conv_with_an_even_kernel_pads_as_keras),
+        cmocka_unit_test(test_conv_with_strides_and_without_padding),
+        cmocka_unit_test(test_strided_conv_has_kerass_numbers),
         cmocka_unit_test(test_conv_in_blocks),
         cmocka_unit_test(test_conv_adds_bias_before_relu),
         cmocka_unit_test(test_maxpool_keeps_a_nan),
         cmocka_unit_test(test_maxpool_gives_the_gradient_to_the_first_of_equals),
         cmocka_unit_test(test_maxpool_is_its_definition),
+        cmocka_unit_test(test_average_pools_are_means),
+        cmocka_unit_test(test_avgpool_gives_nothing_to_pixels_left_over),
+        cmocka_unit_test(test_rectifiers),
         cmocka_unit_test(test_dropout_masks_stay_what_they_were),
         cmocka_unit_test(test_dropout_of_any_length),
         cmocka_unit_test(test_dropout_mask_is_a_pure_function),

@@ -42,8 +42,8 @@ static void test_unknown_layer_names_the_nearest(void **state) {
                    "model.layers: layer 3 \"maxpol 2x2\": unknown layer \"maxpol\"; did you mean "
                    "maxpool?");
     expect_failure("transformer", "model.layers: layer 1 \"transformer\": unknown layer "
-                                  "\"transformer\"; there are: conv, dense, maxpool, dropout, "
-                                  "flatten");
+                                  "\"transformer\"; there are: conv, dense, batchnorm, relu, "
+                                  "leakyrelu, maxpool, avgpool, globalavgpool, dropout, flatten");
 }
 
 static void test_unknown_word_names_the_nearest(void **state) {
@@ -148,6 +148,52 @@ static void test_shapes_that_do_not_fit(void **state) {
         "1x14");
 }
 
+static void test_strides_and_padding(void **state) {
+    (void)state;
+    assert_int_equal(parameters_of("conv 3x3 2 stride 2, flatten, dense 10 softmax"),
+                     20 + 14 * 14 * 20 + 10);
+    assert_int_equal(parameters_of("conv 5x5 2 valid nobias stride 3, flatten, dense 10 softmax"),
+                     50 + 8 * 8 * 20 + 10);
+    expect_failure("conv 3x3 2 same valid",
+                   "model.layers: layer 1 \"conv 3x3 2 same valid\": \"same\" and \"valid\" "
+                   "contradict; remove one of them");
+    expect_failure("conv 3x3 2 stride 2 stride 3",
+                   "model.layers: layer 1 \"conv 3x3 2 stride 2 stride 3\": \"stride\" is said "
+                   "twice, or against another word; remove one of them");
+    expect_failure("conv 3x3 2 stride",
+                   "model.layers: layer 1 \"conv 3x3 2 stride\": stride missing: expected a whole "
+                   "number from 1 to 1000000, as in \"conv 5x5 32 same relu\"");
+    expect_failure("maxpool 9x9, conv 3x4 2 valid",
+                   "model.layers: layer 2 \"conv 3x4 2 valid\": without padding, the kernel 3x4 is "
+                   "larger than its input, 3x3; make it smaller or say same");
+}
+
+static void test_pools_and_rectifiers(void **state) {
+    (void)state;
+    assert_int_equal(parameters_of("relu, avgpool 9x9, leakyrelu, flatten, dense 10 softmax"), 100);
+    assert_int_equal(parameters_of("conv 1x1 3, globalavgpool, dense 10 softmax"), 46);
+    expect_failure("globalavgpool 2x2",
+                   "model.layers: layer 1 \"globalavgpool 2x2\": \"2x2\" is one word too many; "
+                   "expected a comma or the end, as in \"globalavgpool\"");
+    expect_failure("globalavgpool, avgpool 2x2",
+                   "model.layers: layer 2 \"avgpool 2x2\": avgpool needs an image, and its input "
+                   "is 1 numbers in a row; put it before flatten");
+    expect_failure("leakyrelu 2",
+                   "model.layers: layer 1 \"leakyrelu 2\": slope is \"2\": expected a number from "
+                   "0 to below 1, as in \"leakyrelu 0.1\"");
+}
+
+static void test_batchnorm_words(void **state) {
+    (void)state;
+    assert_int_equal(parameters_of("flatten, batchnorm momentum .5 relu, dense 10 softmax"),
+                     3 * MODEL_BUFFERS_ALIGNMENT + 2 * 784); /* behind 9,418 trained */
+    expect_failure("batchnorm momentum 1",
+                   "model.layers: layer 1 \"batchnorm momentum 1\": momentum is \"1\": expected a "
+                   "number from 0 to below 1, as in \"batchnorm relu\"");
+    expect_failure("batchnorm softmax", "model.layers: layer 1 \"batchnorm softmax\": the last "
+                                        "layer must be \"dense 10 softmax\"");
+}
+
 static void test_the_last_layer_is_ten_with_softmax(void **state) {
     (void)state;
     const char *const bad[] = {"dense 9 softmax", "dense 10", "dense 10 relu",
@@ -203,6 +249,9 @@ int main(void) {
         cmocka_unit_test(test_empty_places),
         cmocka_unit_test(test_a_long_layer_is_cut_in_the_error),
         cmocka_unit_test(test_shapes_that_do_not_fit),
+        cmocka_unit_test(test_strides_and_padding),
+        cmocka_unit_test(test_pools_and_rectifiers),
+        cmocka_unit_test(test_batchnorm_words),
         cmocka_unit_test(test_the_last_layer_is_ten_with_softmax),
         cmocka_unit_test(test_absurd_sizes),
         cmocka_unit_test(test_public_door),

@@ -161,6 +161,25 @@ static void best_parameters_are_kept_beside_the_live_ones(void **state) {
     checkpoint_free(&written);
 }
 
+static void live_parameters_are_kept_beside_their_average(void **state) {
+    (void)state;
+    Checkpoint written = example(), read;
+    size_t count = written.parameter_count;
+    char without[DIGEST_TEXT], with[DIGEST_TEXT], back[DIGEST_TEXT];
+    checkpoint_state_digest(without, &written);
+    written.live = numbers(count, 5.0F);
+    checkpoint_state_digest(with, &written);
+    assert_string_not_equal(with, without);
+    assert_int_equal(checkpoint_write(&written, "x.h5"), STATUS_OK);
+    assert_int_equal(checkpoint_read(&read, "x.h5"), STATUS_OK);
+    checkpoint_state_digest(back, &read);
+    assert_string_equal(back, with);
+    assert_memory_equal(read.live, written.live, count * sizeof(float));
+    assert_memory_equal(read.params, written.params, count * sizeof(float));
+    checkpoint_free(&read);
+    checkpoint_free(&written);
+}
+
 static void optimizers_without_state_are_read(void **state) {
     (void)state;
     Checkpoint written = example(), read;
@@ -388,6 +407,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_is_written_is_read, enter, leave_folder),
         cmocka_unit_test_setup_teardown(best_parameters_are_kept_beside_the_live_ones, enter,
+                                        leave_folder),
+        cmocka_unit_test_setup_teardown(live_parameters_are_kept_beside_their_average, enter,
                                         leave_folder),
         cmocka_unit_test_setup_teardown(optimizers_without_state_are_read, enter, leave_folder),
         cmocka_unit_test_setup_teardown(digest_is_of_the_state, enter, leave_folder),

@@ -502,6 +502,26 @@ static void test_folds_leave_rows_on_both_sides(void **state) {
         "set it to 0");
 }
 
+static void test_what_watches_validation_needs_it_each_epoch(void **state) {
+    (void)state;
+    expect_checked("schedule.kind=cosine training.validate_every=5", NULL);
+    expect_checked("training.validate_every=0",
+                   "schedule.kind=plateau needs training.validate_every=1, not 0: choose another "
+                   "schedule, or validate after every epoch");
+    expect_checked("schedule.kind=cosine training.validate_every=2 training.early_stopping=4",
+                   "training.early_stopping needs training.validate_every=1, not 2: give it, or "
+                   "training.early_stopping=0");
+}
+
+static void test_something_is_averaged(void **state) {
+    (void)state;
+    expect_checked("average.kind=ema average.start_epoch=24.5", NULL);
+    expect_checked("average.start_epoch=30", NULL);
+    expect_checked("average.kind=swa average.start_epoch=25",
+                   "average.start_epoch=25 must be less than training.epochs=25, or nothing would "
+                   "be averaged");
+}
+
 static void test_rates_suit_each_other(void **state) {
     (void)state;
     expect_checked("schedule.min_rate=0.001", NULL);
@@ -649,6 +669,10 @@ static void test_epochs_bind_where_the_schedule_spans_the_run(void **state) {
     expect_resume("training.epochs=3", "training.epochs=5", NULL);
     expect_resume("schedule.kind=step training.epochs=3", "schedule.kind=step training.epochs=5",
                   NULL);
+    expect_resume("schedule.kind=step training.validate_every=2 training.epochs=3",
+                  "schedule.kind=step training.validate_every=2 training.epochs=5",
+                  "step-1.h5: training.epochs is 3 there and 5 now, which would change the answer; "
+                  "resume with training.epochs=3, or start anew with --resume never");
     expect_resume("schedule.kind=cosine training.epochs=3",
                   "schedule.kind=cosine training.epochs=5",
                   "step-1.h5: training.epochs is 3 there and 5 now, which would change the answer; "
@@ -730,6 +754,8 @@ int main(void) {
         cmocka_unit_test(test_the_name_is_the_files),
         cmocka_unit_test(test_shards_suit_the_batch),
         cmocka_unit_test(test_folds_leave_rows_on_both_sides),
+        cmocka_unit_test(test_what_watches_validation_needs_it_each_epoch),
+        cmocka_unit_test(test_something_is_averaged),
         cmocka_unit_test(test_rates_suit_each_other),
         cmocka_unit_test(test_what_is_written_is_read_back_to_the_bit),
         cmocka_unit_test(test_reals_are_written_as_short_as_can_be),

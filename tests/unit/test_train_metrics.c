@@ -110,6 +110,57 @@ static void empty_history_comes_back(void **state) {
     history_destroy(&history);
 }
 
+static void restarts_come_back_and_are_no_answer(void **state) {
+    (void)state;
+    char before[DIGEST_TEXT], after[DIGEST_TEXT];
+    History history = example(), back;
+    digest_of(before, &history);
+    assert_int_equal(metrics_write(&history, "."), STATUS_OK);
+    assert_int_equal(metrics_read(&back, "./metrics.h5"), STATUS_OK);
+    assert_int_equal(back.restart_count, 0);
+    assert_true(history_same(&history, &back));
+    history_destroy(&back);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(history_add_restart(&history, &(Restart){10 + i, 1, 1700000000 + i, 8}),
+                         STATUS_OK);
+    assert_int_equal(metrics_write(&history, "."), STATUS_OK);
+    assert_int_equal(metrics_read(&back, "./metrics.h5"), STATUS_OK);
+    assert_int_equal(back.restart_count, 2);
+    assert_int_equal(back.restarts[1].step, 11);
+    assert_int_equal(back.restarts[1].time, 1700000001);
+    assert_int_equal(back.restarts[1].ranks, 8);
+    assert_true(history_same(&history, &back));
+    back.restarts[1].ranks++;
+    assert_false(history_same(&history, &back));
+    digest_of(after, &history);
+    assert_string_equal(before, after);
+    history_destroy(&back);
+    history_destroy(&history);
+}
+
+/* As versions wrote it that had no phases. */
+static void older_files_are_read(void **state) {
+    (void)state;
+    static const char *const names[] = {
+        "/epoch/accuracy",      "/epoch/loss",        "/epoch/val_accuracy",
+        "/epoch/val_loss",      "/epoch/seconds",     "/epoch/images_per_second",
+        "/epoch/learning_rate", "/step/loss",         "/step/accuracy",
+        "/step/learning_rate",  "/step/gradient_norm"};
+    History back;
+    H5File *file;
+    assert_int_equal(h5file_create(&file, "x.h5", 0, STATUS_DATA), STATUS_OK);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        assert_int_equal(
+            h5file_write(file, names[i], H5_F64, 1, (size_t[]){2}, (double[]){0.25, 0.5}),
+            STATUS_OK);
+    assert_int_equal(h5file_close(file), STATUS_OK);
+    assert_int_equal(metrics_read(&back, "x.h5"), STATUS_OK);
+    assert_true(history_epoch(&back, 1, EPOCH_SECONDS) == 0.5);
+    for (int i = 0; i < PHASE_COUNT; i++)
+        assert_true(isnan(back.epochs.values[EPOCH_QUANTITIES + EPOCH_PHASES + i]));
+    history_destroy(&back);
+}
+
 static void quantities_of_unequal_length_are_refused(void **state) {
     (void)state;
     const char *const names[] = {"accuracy", "loss", "val_accuracy"};
@@ -171,6 +222,9 @@ int main(void) {
         cmocka_unit_test_setup_teardown(digest_is_of_the_answer_alone, enter_folder, leave_folder),
         cmocka_unit_test_setup_teardown(history_comes_back_from_a_file, enter_folder, leave_folder),
         cmocka_unit_test_setup_teardown(empty_history_comes_back, enter_folder, leave_folder),
+        cmocka_unit_test_setup_teardown(restarts_come_back_and_are_no_answer, enter_folder,
+                                        leave_folder),
+        cmocka_unit_test_setup_teardown(older_files_are_read, enter_folder, leave_folder),
         cmocka_unit_test_setup_teardown(quantities_of_unequal_length_are_refused, enter_folder,
                                         leave_folder),
         cmocka_unit_test_setup_teardown(files_of_a_run_are_replaced, enter_folder, leave_folder),

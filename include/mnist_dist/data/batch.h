@@ -30,6 +30,20 @@ typedef struct BatchSource {
     double label_smoothing;      /* share of a target's weight that all classes get alike */
 } BatchSource;
 
+/* What mixup does to a sample: an image is `share` of itself and the rest of another row's, as that
+ * one is shown in this epoch, and so is its target. */
+typedef struct Mixture {
+    uint32_t row; /* of the dataset */
+    double share; /* 0.5 to 1: so the label is that of the larger share */
+} Mixture;
+
+/* Mixup (Zhang et al., ICLR 2018) of a training row in an epoch: the other row is any that trains,
+ * and the share is from Beta(alpha, alpha), or 1 minus that, whichever is larger; since the other
+ * is drawn too, this is the same distribution of pairs. `alpha` is source->augmentation.mixup,
+ * above 0.
+ */
+Mixture batch_mixture(const BatchSource *source, uint32_t epoch, uint32_t row);
+
 /* The samples at positions first .. first + count - 1 of an epoch, augmented. count <= capacity. */
 void batch_fill_training(Batch *batch, const BatchSource *source, uint32_t epoch, uint64_t first,
                          size_t count);

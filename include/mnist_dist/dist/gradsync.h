@@ -47,6 +47,8 @@ typedef struct GradSyncLate {
 
 typedef struct GradSyncShape {
     size_t length;       /* floats of each vector */
+    size_t apart;        /* the last so many, from a multiple of GRADSYNC_BLOCK on, are summed like
+                            all, but are no part of the norm */
     size_t shards;       /* a power of two, no fewer than ranks */
     size_t vectors;      /* beside the gradients: parameters, the optimizer's state */
     size_t report_bytes; /* what each shard tells all ranks; a multiple of 8 */
@@ -82,8 +84,8 @@ float *gradsync_vector(const GradSync *sync, size_t i);
 
 /* **Collective.** Once each rank's gradients, reports and what is late are filled: sums up, and
  * returns the Euclidean norm of the whole sum, the same double on all ranks. It is made of sums of
- * squares per block of GRADSYNC_BLOCK floats, in double, added by tree_sum. The gradients are
- * overwritten. */
+ * squares per block of GRADSYNC_BLOCK floats, in double, added by tree_sum. It is not finite if any
+ * number of the sum is not, those apart included. The gradients are overwritten. */
 double gradsync_reduce(GradSync *sync);
 
 /* What gradsync_reduce found for this rank's slice: (slice.end - slice.begin), the caller's to

@@ -51,11 +51,26 @@ typedef struct KernelOptions {
     int instructions; /* an InstructionSet */
 } KernelOptions;
 
-/* Of one image: y (h, w, out) from x (h, w, in) by a kernel (kh, kw, in, out); stride 1, padding
- * "same" as Keras has it: (k - 1) / 2 zeros above and to the left, k / 2 below and to the right. */
+/* Of one image: y from x (h, w, in) by a kernel (kh, kw, in, out), at every stride-th pixel. */
 typedef struct ConvShape {
     size_t h, w, in, out, kh, kw;
+    size_t stride;
+    bool valid; /* Keras's padding "valid", none; else "same", zeros around the image */
 } ConvShape;
+
+/* The image y, (h, w, out), and how many zeros stand above and to the left of x. */
+typedef struct ConvEdges {
+    size_t h, w, top, left;
+} ConvEdges;
+
+/* By TensorFlow's rule: "same" pads by as much as ceil(h / stride) windows need, the odd zero below
+ * and to the right. Of "valid", h and w are 0 where the kernel is larger than x. */
+ConvEdges conv_edges(const ConvShape *shape);
+
+/* Whether y has a pixel for each of x: what most kernels are made for. */
+static inline bool conv_is_plain(const ConvShape *shape) {
+    return shape->stride == 1 && !shape->valid;
+}
 
 /* What one call works on. A call reads and writes only what its comment names. */
 typedef struct ConvCall {
@@ -65,8 +80,8 @@ typedef struct ConvCall {
     const float *bias;     /* (out) */
     Activation activation; /* of the forward call */
     const float *x;        /* (n, h, w, in) */
-    float *y;              /* (n, h, w, out) */
-    const float *dy;       /* (n, h, w, out), of the sums before the activation */
+    float *y;              /* (n, h, w, out) of its own h and w: conv_edges */
+    const float *dy;       /* likewise, of the sums before the activation */
     float *dx;             /* (n, h, w, in) */
     float *dkernel;        /* (kh, kw, in, out) */
     float *workspace;      /* `workspace` floats, at a multiple of 64 bytes; holds anything */

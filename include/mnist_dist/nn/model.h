@@ -2,9 +2,12 @@
  *
  * The plan holds shapes and offsets, never numbers: weights are passed in with every call, so that
  * evaluating live weights, a checkpoint or an average is the same call. All parameters of a model
- * lie in one flat vector of floats, layer by layer, kernel before bias; gradients lie in a vector
- * of the same layout. Every shape is checked when the model is made, so forward and backward
- * cannot fail. Train or evaluate is an argument (ModelPass), never a flag kept in an object.
+ * lie in one flat vector of floats, layer by layer, kernel before bias; behind them, from a
+ * multiple of MODEL_BUFFERS_ALIGNMENT on (zeros in between), lie buffers: the running statistics of
+ * batch normalisation. Gradients lie in a vector of the same layout, in which a shard's statistics,
+ * times its share of the batch, stand for the buffers. Every shape is checked when the model is
+ * made, so forward and backward cannot fail. Train or evaluate is an argument (ModelPass), never a
+ * flag kept in an object.
  *
  * Layouts are Keras's: images and activations (n, h, w, c), convolution kernels (kh, kw, in, out),
  * dense kernels (in, out), all row-major. The output is logits; the last layer's `softmax` is
@@ -42,10 +45,26 @@ void model_destroy(Model *model);
 /* What kernels_choose_... and kernels_describe are told. */
 KernelOptions model_kernels(const ModelOptions *options);
 
-/* Numbers in the flat parameter vector. */
+/* Buffers begin at a multiple of this, so that whoever cuts the vector into blocks may treat whole
+ * blocks alike. */
+enum { MODEL_BUFFERS_ALIGNMENT = 4096 };
+
+/* Numbers in the flat parameter vector, buffers included. */
 size_t model_parameter_count(const Model *model);
 
-/* Glorot uniform kernels, zero biases: a pure function of the seed. params: (parameter_count). */
+/* Numbers that an optimizer trains: the first ones of the vector. */
+size_t model_trained_count(const Model *model);
+
+/* Where buffers begin; model_parameter_count if there are none. */
+size_t model_buffers_begin(const Model *model);
+
+/* One step of the buffers among numbers begin .. end - 1 of params (parameter_count): buffer += (1
+ * - momentum) (sum - buffer), where sums (end - begin) are the shards' gradients added up. */
+void model_update_buffers(const Model *model, float *params, const float *sums, size_t begin,
+                          size_t end);
+
+/* Glorot uniform kernels, zero biases, gammas and running variances of one: a pure function of the
+ * seed. params: (parameter_count). */
 void model_initialize(const Model *model, float *params, uint64_t seed);
 
 /* The table of layer, output shape and parameters, as Keras's summary() prints it. `text` is freed
@@ -59,11 +78,13 @@ double model_training_flops(const Model *model);
 /* One named array of parameters, for files: "conv2d", "kernel", shape, and its place. */
 typedef struct ModelTensor {
     const char *layer; /* Keras's name of the layer: conv2d, conv2d_1, dense ... */
-    const char *name;  /* "kernel" or "bias" */
+    const char *name;  /* "kernel", "bias"; "gamma", "beta", "moving_mean", "moving_variance" */
     int rank;
     size_t dims[4];
     size_t offset; /* in floats, in the flat vector */
     size_t count;
+    float initial; /* if it is of rank 1 */
+    bool buffer;   /* a running statistic: not trained */
 } ModelTensor;
 
 size_t model_tensor_count(const Model *model);
@@ -105,13 +126,15 @@ size_t scratch_bytes(const Scratch *scratch);
 
 /* How a pass is to be made, and of which samples. */
 typedef struct ModelPass {
-    bool training;       /* dropout is on */
+    bool training;       /* dropout is on, and batch normalisation uses the samples' statistics */
     uint64_t seed;       /* used in training only */
     uint32_t step;       /* likewise: the optimizer step, from 0 */
     size_t count;        /* n, samples of this call; 0 is fine */
     const float *images; /* (n, 28, 28, 1) */
     const uint32_t *ids; /* (n) dataset rows: they name the samples' random streams; NULL unless
                             training */
+    size_t batch;        /* samples of the whole batch, of which these are a share; 0: only these */
+    bool measuring;      /* statistics as in training, without dropout: for model_statistics */
 } ModelPass;
 
 /* Logits of shape (n, 10), in scratch: valid until the next call with it. */
@@ -137,11 +160,16 @@ typedef struct ModelGradients {
     float *factors;        /* (late->factors) */
 } ModelGradients;
 
-/* Gradients of the parameters, written (not added), from dlogits (n, 10), after model_forward with
- * the same arguments. n = 0 gives zeros. A late gradient's range of dparams is left alone, and its
- * factors are written instead. */
+/* Gradients of the parameters and model_statistics, written (not added), from dlogits (n, 10),
+ * after model_forward with the same arguments, which say training. n = 0 gives zeros. A late
+ * gradient's range of dparams is left alone, and its factors are written instead. */
 void model_backward(const Model *model, const float *params, Scratch *scratch,
                     const ModelPass *pass, const float *dlogits, const ModelGradients *gradients);
+
+/* The buffers' part of `gradient` (parameter_count), from model_trained_count on: the statistics of
+ * the n samples of the model_forward before, with the same arguments, times n / pass->batch. */
+void model_statistics(const Model *model, const float *params, Scratch *scratch,
+                      const ModelPass *pass, float *gradient);
 
 /* out (end - begin): numbers begin .. end - 1 of the flat gradient, within the late range, of a
  * call of n samples: the bits that backward would have written. Uses the scratch's workspace alone.

@@ -2,9 +2,11 @@
  *
  * Layout: /model_weights and the root attributes of a legacy Keras whole model (sources in
  * checkpoint_write.c), whose weights are those that predict; /optimizer, one flat vector per slot;
- * /training, the Progress; /history; /config, the YAML text; /data, fingerprint and split;
- * /provenance, versions, kernels, ranks. A user block of 512 bytes in front holds a magic, the
- * length and the XXH3-128 digest of all that follows, checked before libhdf5 sees a byte. */
+ * /training, the Progress, and the
+ * live weights if those that predict are an average; /history; /config, the YAML text; /data,
+ * fingerprint and split; /provenance, versions, kernels, ranks. A user block of 512 bytes in front
+ * holds a magic, the length and the XXH3-128 digest of all that follows, checked before libhdf5
+ * sees a byte. */
 #pragma once
 
 #include <stddef.h>
@@ -23,7 +25,8 @@ typedef struct Checkpoint {
     Config config;
     Model *model;
     size_t parameter_count;
-    float *params;                     /* (parameter_count) */
+    float *params; /* (parameter_count) the weights that predict */
+    float *live;   /* those that training goes on from, if params are an average; else NULL */
     float *slots[OPTIMIZER_MAX_SLOTS]; /* (parameter_count) each, as many as the optimizer keeps */
     float *best; /* params of progress.best_epoch if that is not now; else NULL */
     Progress progress;

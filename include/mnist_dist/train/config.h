@@ -15,6 +15,7 @@
 #include "mnist_dist/data/augment.h"
 #include "mnist_dist/data/dataset.h"
 #include "mnist_dist/nn/model.h"
+#include "mnist_dist/train/average.h"
 #include "mnist_dist/train/optimizer.h"
 #include "mnist_dist/train/schedule.h"
 
@@ -28,12 +29,14 @@ typedef struct TrainingOptions {
     int64_t seed;
     bool drop_last;         /* leave out an epoch's ragged last batch */
     double label_smoothing; /* share of a target's weight that all classes get alike */
+    int64_t validate_every; /* epochs; the last one is validated too. 0 is that one only */
     int64_t early_stopping; /* epochs without a better validation accuracy; 0 is never */
 } TrainingOptions;
 
 typedef struct CheckpointOptions {
-    int64_t keep;        /* how many of the newest step files stay, beside the best */
-    int64_t every_steps; /* write within epochs too; 0 is at their ends only */
+    int64_t keep;         /* how many of the newest step files stay, beside the best */
+    int64_t every_epochs; /* write at the ends of these epochs, of the best and of the last */
+    int64_t every_steps;  /* write within epochs too; 0 is at their ends only */
 } CheckpointOptions;
 
 typedef enum ReportWhen { REPORT_AT_END, REPORT_AT_CHECKPOINTS, REPORT_NEVER } ReportWhen;
@@ -54,6 +57,7 @@ typedef struct Config {
     TrainingOptions training;
     OptimizerOptions optimizer;
     ScheduleOptions schedule;
+    AverageOptions average;
     CheckpointOptions checkpoint;
     OutputOptions output;
 } Config;

@@ -4,8 +4,8 @@
  * step. The bits of params, slots, progress and history after a step do not hang on the number of
  * ranks or threads: work is done by shard, and everything that crosses shards goes through fixed
  * trees (gradsync.h, tally.h). Where ranks share memory there is one copy of params and slots;
- * elsewhere each rank keeps whole vectors, but of the slots only its own slice is up to date, until
- * trainer_collect. */
+ * elsewhere each rank keeps whole vectors, but of the slots and the average only its own slice is
+ * up to date, until trainer_collect. */
 #pragma once
 
 #include <stdint.h>
@@ -56,9 +56,11 @@ typedef struct Trainer {
 
     float *params;                     /* (parameters), read-only but for rank 0 before */
     float *slots[OPTIMIZER_MAX_SLOTS]; /* trainer_spread, as are the slots: (parameters) each */
+    float *average;                    /* (parameters), likewise; NULL if none is wanted */
     Request request;                   /* what this rank was asked for when the step began */
     double rate;                       /* of the step under way */
     float gradient_scale;              /* likewise; below 1 where the gradient is clipped */
+    double average_share;              /* likewise; of its params in the average */
     UpdateRun *runs;                   /* (run_count): all parameters, in order */
     size_t run_count;
     Workspace *workspaces; /* (threads) */
@@ -83,11 +85,30 @@ Status trainer_begin_epoch(Trainer *trainer);
  * STATUS_DIVERGED on all ranks, with nothing changed, if the loss or the gradient is not finite. */
 Status trainer_step(Trainer *trainer, Request *request);
 
-/* **Collective.** Makes rank 0's optimizer slots whole, for a checkpoint. */
+/* Whether the average is what predicts: whether anything has been averaged yet. */
+bool trainer_averages(const Trainer *trainer);
+
+/* The weights that predict, (parameters): the average if there is one, else params. To be read
+ * after trainer_gather_average (on all ranks) or trainer_collect (on rank 0). */
+const float *trainer_weights(const Trainer *trainer);
+
+/* **Collective.** Makes every rank's average whole, for an evaluation. */
+void trainer_gather_average(Trainer *trainer);
+
+/* **Collective.** Makes rank 0's optimizer slots and average whole, for a checkpoint. */
 void trainer_collect(Trainer *trainer);
 
-/* **Collective.** Gives all ranks rank 0's params and slots: after a checkpoint was read. */
+/* **Collective.** Gives all ranks rank 0's params, slots and average: after a checkpoint was read.
+ */
 void trainer_spread(Trainer *trainer);
+
+/* **Collective.** The running statistics that belong to params (parameter_count; the same on all
+ * ranks), measured on the first `batches` batches of the epoch under way, or all: augmented
+ * training images, no dropout, each batch's statistics as a step finds them, and their mean.
+ * statistics (model_parameter_count - model_buffers_begin) gets the same bits on all ranks. Changes
+ * nothing of the trainer. */
+Status trainer_measure_statistics(Trainer *trainer, float *statistics, const float *params,
+                                  uint64_t batches);
 
 /* The sum of the phases' times over this rank's threads. */
 PhaseTimes trainer_times(const Trainer *trainer);

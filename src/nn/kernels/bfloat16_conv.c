@@ -210,8 +210,7 @@ static void backward_weights(const ConvCall *call) {
 }
 
 static bool suits(const ConvShape *shape) {
-    (void)shape;
-    return true;
+    return conv_is_plain(shape);
 }
 
 static size_t forward_size(const Conv *conv) {

@@ -75,7 +75,7 @@ static void backward_weights(const ConvCall *call) {
 }
 
 static bool suits(const ConvShape *shape) {
-    return KERNEL(conv_direct).suits(shape);
+    return conv_is_plain(shape) && KERNEL(conv_direct).suits(shape);
 }
 
 static size_t workspace(const ConvShape *shape) {

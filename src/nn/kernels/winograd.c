@@ -135,7 +135,9 @@ static void forward(const ConvCall *call) {
 static void backward_input(const ConvCall *call) {
     const ConvShape *shape = &call->shape;
     Parts parts = parts_of(call);
-    ConvShape back = {shape->h, shape->w, shape->out, shape->in, shape->kh, shape->kw};
+    ConvShape back = *shape;
+    back.in = shape->out;
+    back.out = shape->in;
     conv_reverse_kernel(parts.kernel, call->kernel, shape);
     run(call->dx, call->dy, parts.kernel, &back, call->n, &parts, (Epilogue){NULL, false});
 }
@@ -199,8 +201,8 @@ static void backward_weights(const ConvCall *call) {
 }
 
 static bool suits(const ConvShape *shape) {
-    return shape->kh == shape->kw && (shape->kh == 3 || shape->kh == 5) && shape->in % LANES == 0 &&
-           shape->out % LANES == 0;
+    return conv_is_plain(shape) && shape->kh == shape->kw && (shape->kh == 3 || shape->kh == 5) &&
+           shape->in % LANES == 0 && shape->out % LANES == 0;
 }
 
 static size_t workspace(const ConvShape *shape) {

@@ -202,7 +202,7 @@ async function tryDigit(element, network, run) {
   seen.canvas.setAttribute('role', 'img');
   seen.canvas.setAttribute('aria-label', 'What the network sees: the digit at 28 by 28 pixels');
   const chances = chancesList();
-  const said = el('p', { class: 'said', 'aria-hidden': 'true' });
+  const said = el('p', { class: 'answer', 'aria-hidden': 'true' });
   const spoken = el('p', { class: 'hidden', role: 'status' });
   const hint = el('p', { class: 'hint', 'aria-hidden': 'true' }, 'Draw a digit here');
   let waiting = 0;
