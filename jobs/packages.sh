@@ -9,8 +9,10 @@ BUILD_PACKAGES=(ca-certificates clang cmake curl g++ gcc libclang-rt-dev-wasm32 
     wasi-libc zlib1g-dev)
 
 # To test it, beside those.
-TEST_PACKAGES=(clang-format-14 libcmocka-dev hdf5-tools nodejs procps python3 python3-h5py shellcheck
-    tmux)
+TEST_PACKAGES=(chromium clang-format-14 libcmocka-dev hdf5-tools nodejs procps python3 python3-h5py
+    shellcheck tmux)
+# Others' packages of nodejs have npm in them, and Debian's npm does not go with those.
+command -v npm >/dev/null || TEST_PACKAGES+=(npm)
 
 # Installs those of the named packages that are missing; as root, or with sudo.
 install_packages() {

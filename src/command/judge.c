@@ -1,4 +1,5 @@
-/* Networks from checkpoints, and the mean of what they say; see judge.h.
+/* Networks from checkpoints, and the mean of what they say of images, seen in one way or several;
+ * see judge.h.
  *
  * Members may differ in architecture: each checkpoint brings its own model. Their probabilities are
  * added in the order of the command line, in float, and divided once. */
@@ -41,10 +42,20 @@ cleanup:
     return status;
 }
 
+static Status read_views(size_t *views, const char *text) {
+    char *end = NULL;
+    long value = text != NULL ? strtol(text, &end, 10) : 1;
+    *views = (size_t)value;
+    if (value >= 1 && value <= AUGMENT_VIEWS && (end == NULL || *end == '\0')) return STATUS_OK;
+    return status_fail(STATUS_USAGE, "command line: --tta %.100s: expected a number from 1 to %d",
+                       text, (int)AUGMENT_VIEWS);
+}
+
 Status judge_open(Judge *judge, Comm *comm, const Arguments *arguments) {
     *judge = (Judge){.comm = comm, .member_count = arguments->file_count};
     Config *config = &judge->config;
     Status status = STATUS_OK;
+    TRY(read_views(&judge->views, arguments->tta));
     TRY(comm_agree(comm, MEMORY_NEW(&judge->members, judge->member_count)));
     for (size_t i = 0; i < judge->member_count; i++)
         TRY(member_read(&judge->members[i], comm, arguments, arguments->files[i]));
@@ -92,14 +103,19 @@ Status judge_check_hold_out(const Judge *judge) {
     return STATUS_OK;
 }
 
-/* **Collective.** Adds one network's probabilities to the sum. */
+/* **Collective.** Adds one network's probabilities, of each view, to the sum. */
 static Status add_member(const Judge *judge, const Member *member, Tally *tally, float *sum,
                          float *own, const EvaluationImages *images) {
     Evaluator *evaluator = NULL;
     Status status = STATUS_OK;
     TRY(evaluator_new(&evaluator, judge->comm, judge->pool, member->model, NULL));
-    TRY(evaluator_run(evaluator, tally, own, member->params, images));
-    for (size_t i = 0; i < images->count * DIGIT_CLASSES; i++) sum[i] += own[i];
+    for (size_t view = 0; view < judge->views; view++) {
+        AffineMap map = augment_view(view);
+        EvaluationImages seen = *images;
+        if (view > 0) seen.view = &map;
+        TRY(evaluator_run(evaluator, tally, own, member->params, &seen));
+        for (size_t i = 0; i < images->count * DIGIT_CLASSES; i++) sum[i] += own[i];
+    }
 cleanup:
     evaluator_destroy(evaluator);
     return status;
@@ -126,8 +142,9 @@ Status judge_run(Judge *judge, Tally *tally, float *probabilities, const Evaluat
     memset(probabilities, 0, numbers * sizeof *probabilities);
     for (size_t i = 0; i < judge->member_count; i++)
         TRY(add_member(judge, &judge->members[i], tally, probabilities, own, images));
-    if (judge->member_count == 1) goto cleanup;
-    for (size_t i = 0; i < numbers; i++) probabilities[i] /= (float)judge->member_count;
+    size_t summands = judge->member_count * judge->views;
+    if (summands == 1) goto cleanup;
+    for (size_t i = 0; i < numbers; i++) probabilities[i] /= (float)summands;
     *tally = tally_probabilities(probabilities, images);
 cleanup:
     free(own);

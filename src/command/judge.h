@@ -21,6 +21,7 @@ typedef struct Judge {
     Comm *comm;
     Member *members;
     size_t member_count;
+    size_t views;  /* --tta: each image is looked at in so many ways */
     Config config; /* of the first member, with the command line's keys on top */
     Pool *pool;
     Workload workload;
@@ -39,7 +40,7 @@ void judge_close(Judge *judge);
  * its training, or it held out other rows than the first one. */
 Status judge_check_hold_out(const Judge *judge);
 
-/* **Collective.** probabilities (count, 10) = the mean over the networks, the same on all ranks.
- * *tally is of these probabilities, its loss cut off at Keras's 1e-7; of one network it is the
- * exact tally of its logits. */
+/* **Collective.** probabilities (count, 10) = the mean over the networks and the views of each
+ * image, the same on all ranks. *tally is of these probabilities, its loss cut off at Keras's 1e-7;
+ * of one network and one view it is the exact tally of its logits. */
 Status judge_run(Judge *judge, Tally *tally, float *probabilities, const EvaluationImages *images);

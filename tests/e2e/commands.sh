@@ -45,6 +45,20 @@ mpirun -np 3 "$program" evaluate "$best" --data digits.h5 >evaluate.txt
 grep -q recall evaluate.txt || fail "evaluate shows no recall"
 "$program" evaluate "$best" --data digits.h5 | cmp - evaluate.txt || fail "ranks change evaluate"
 
+# Several views of each image: other probabilities, the same at any number of ranks.
+"$program" evaluate "$best" --data digits.h5 --tta 1 | cmp - evaluate.txt || fail "--tta 1"
+"$program" evaluate "$best" --data digits.h5 --tta 9 >views.txt
+mpirun -np 3 "$program" evaluate "$best" --data digits.h5 --tta 9 | cmp - views.txt ||
+    fail "ranks change --tta"
+! cmp -s views.txt evaluate.txt || fail "--tta 9 changes nothing"
+awk '/^validation/ { sub(/.*loss /, ""); losses[++n] = $0 }
+    END { exit n == 2 && losses[2] - losses[1] < 0.3 ? 0 : 1 }' evaluate.txt views.txt ||
+    fail "--tta 9: not a mean of probabilities"
+"$program" predict "$best" --data digits.h5 --tta 5 -o views.csv >/dev/null
+[ "$(wc -l <views.csv)" -eq 51 ] || fail "--tta: predict writes not 51 lines"
+expect_error 2 'tta 10: expected a number from 1 to 9' \
+    "$program" evaluate "$best" --data digits.h5 --tta 10
+
 train 1 "${quick[@]}" --out seed-1 training.seed=1 >/dev/null
 expect_error 3 'held out other rows' \
     "$program" evaluate "$best" seed-1/checkpoints/best.h5 --data digits.h5
