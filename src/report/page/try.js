@@ -6,7 +6,7 @@
 // that round where the page is light.
 
 const BOARD = 640; // pixels of the box's canvas, however large it is shown
-const BOARD_PEN = 0.075 * BOARD;
+const BOARD_PEN = 0.065 * BOARD;
 const INK_SIDE = 160; // of the drawing that the network is given: 8 pixels for each of MNIST's 20
 const INK_PEN = 20;
 const LEAST_EXTENT = 0.04; // of the box: what is smaller is a dot
@@ -167,20 +167,24 @@ function samplesOf(run) {
   return [...right, ...run.errors.slice(0, SAMPLE_ERRORS)].map((index) => run.images[index]);
 }
 
-async function cutOut(sheet, place) {
+const nameOf = (image) => `row ${image.row}, labelled ${image.label}`;
+
+// A held-out image as a canvas of its own, that bears its name.
+async function cutOut(sheet, image) {
   const picture = new Image();
   picture.src = sheet.png;
   await picture.decode();
   const context = blackCanvas(DIGIT_SIDE);
-  const [column, row] = [place % sheet.columns, Math.floor(place / sheet.columns)];
+  const [column, row] = [image.sprite % sheet.columns, Math.floor(image.sprite / sheet.columns)];
   context.drawImage(picture, -column * DIGIT_SIDE, -row * DIGIT_SIDE);
+  context.canvas.title = nameOf(image);
   return context.canvas;
 }
 
 function sampleButton(run, image, show) {
   const wrong = image.prediction !== image.label;
-  return el('button', { type: 'button', class: wrong ? 'sample wrong' : 'sample', title: `row ${image.row}, labelled ${image.label}`,
-    onclick: async () => show(await cutOut(run.sprite, image.sprite)) },
+  return el('button', { type: 'button', class: wrong ? 'sample wrong' : 'sample', title: nameOf(image),
+    onclick: async () => show(await cutOut(run.sprite, image)) },
   digit(run.sprite, image.sprite, wrong ? `A ${image.label} that was read as ${image.prediction}` : `A ${image.label}`));
 }
 
@@ -204,6 +208,7 @@ async function tryDigit(element, network, run) {
   const chances = chancesList();
   const said = el('p', { class: 'answer', 'aria-hidden': 'true' });
   const spoken = el('p', { class: 'hidden', role: 'status' });
+  const caption = el('figcaption');
   const hint = el('p', { class: 'hint', 'aria-hidden': 'true' }, 'Draw a digit here');
   let waiting = 0;
   let speaking = 0;
@@ -216,6 +221,7 @@ async function tryDigit(element, network, run) {
     else seen.clear();
     chances.show(values);
     said.textContent = values ? values.indexOf(Math.max(...values)) : '';
+    caption.textContent = board.sample ? board.sample.title : 'as the network sees it';
     hint.hidden = !board.empty();
     for (const button of [undo, clear]) button.setAttribute('aria-disabled', board.empty()); // and not disabled, which would lose the focus
     clearTimeout(speaking);
@@ -226,7 +232,7 @@ async function tryDigit(element, network, run) {
   const clear = el('button', { type: 'button', class: 'plain', onclick: board.clear }, 'Clear');
   const box = el('div', { class: 'try' },
     el('div', { class: 'pad' }, el('div', { class: 'frame' }, board.canvas, hint), el('div', { class: 'pad-tools' }, undo, clear)),
-    el('figure', { class: 'sight' }, seen.canvas, el('figcaption', {}, 'as the network sees it'), said),
+    el('figure', { class: 'sight' }, seen.canvas, caption, said),
     chances.element, spoken, samplesList(run, board.show));
   box.addEventListener('keydown', (event) => {
     if ((event.ctrlKey || event.metaKey) && event.key === 'z' && !board.empty()) board.undo();
