@@ -2,19 +2,7 @@
 # The 42,000 real rows: imported, trained on for an epoch, predicted.
 # shellcheck source=tests/e2e/common.sh
 . "$(dirname "$0")/common.sh"
-# part NAME: Kaggle's file of that name, plain or gzip.
-part() {
-    if [ -f "$DATA_FOLDER/$1.csv" ]; then echo "$DATA_FOLDER/$1.csv"; else echo "$DATA_FOLDER/$1.csv.gz"; fi
-}
-
-if [ -n "${DATA_FOLDER:-}" ]; then
-    "$program" import "$(part train)" "$(part test)" -o digits.h5 >import.txt
-    cat import.txt
-elif [ -f "$source/data/digits.h5" ]; then
-    cp "$source/data/digits.h5" .
-else
-    skip "no 42,000 rows: give their folder as DATA_FOLDER, or make data/digits.h5"
-fi
+full_data
 train 2 --config "$source/configs/baseline.yaml" --data digits.h5 --out run training.epochs=1 \
     model.layers="conv 5x5 16 relu, maxpool 2x2, conv 3x3 32 relu, maxpool 2x2, flatten, dense 64 relu, dropout 0.25, dense 10 softmax" |
     tee out.txt
