@@ -59,7 +59,9 @@ const ConfigKey CONFIG_KEYS[] = {
     REAL(augmentation.mixup, "0", 0, 4, "alpha of mixup's Beta distribution; 0: none"),
 
     WHOLE(training.epochs, CHANGES_WITH_LENGTH, "25", 1, 1e6, "passes over the training rows"),
-    WHOLE(training.batch_size, CHANGES_ANSWER, "86", 1, 1048576, "samples a step, over all ranks"),
+    WHOLE(training.batch_size, CHANGES_ANSWER, "86", 1, 1048576,
+          "samples of a batch, over all ranks"),
+    WHOLE(training.accumulate, CHANGES_ANSWER, "1", 1, 1e6, "batches whose gradients make a step"),
     WHOLE(training.shards, CHANGES_ANSWER, "8", 1, 1024, "parts of a batch; ranks share them out"),
     WHOLE(training.threads, CHANGES_NOTHING, "1", 1, 1024, "per rank"),
     WHOLE(training.seed, CHANGES_ANSWER, "0", 0, 9007199254740991, "of everything random"),

@@ -57,6 +57,7 @@ same rarely-validated 00000005 schedule.kind=cosine training.epochs=3 training.v
     checkpoint.every_epochs=0
 same residual 00000005 model.layers="conv 3x3 8 stride 2 nobias, batchnorm relu, save a, \
     conv 3x3 8 nobias, batchnorm, add a relu, globalavgpool, dense 10 softmax"
+same accumulated 00000002 training.batch_size=44 training.accumulate=3 checkpoint.every_steps=2
 same drop-last 00000005 training.drop_last=true
 same no-hold-out 00000005 data.folds=0 schedule.kind=constant
 same one-batch 00000001 training.batch_size=1000

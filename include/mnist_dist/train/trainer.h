@@ -27,6 +27,7 @@ typedef struct Workspace {
     Batch batch;
     float *dlogits; /* (shard capacity, 10) */
     Scratch *scratch;
+    float *gradient; /* (parameters), of one batch of several; NULL if a step has but one */
     PhaseTimes times;
     double late_seconds; /* in the step under way */
 } Workspace;
