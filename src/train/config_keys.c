@@ -74,13 +74,14 @@ const ConfigKey CONFIG_KEYS[] = {
 
     CHOICE(optimizer.kind, CHANGES_ANSWER, "adam", OPTIMIZER_NAMES, "the update rule"),
     REAL(optimizer.learning_rate, "0.001", 1e-12, 1000, "where the schedule starts"),
-    REAL(optimizer.momentum, "0", 0, 0.999999, "sgd, rmsprop"),
+    REAL(optimizer.momentum, "0", 0, 0.999999, "sgd, rmsprop, lars"),
     BOOL(optimizer.nesterov, CHANGES_ANSWER, "false", "sgd: look ahead"),
-    REAL(optimizer.beta_1, "0.9", 0, 0.999999, "adam, adamw: decay of the mean"),
-    REAL(optimizer.beta_2, "0.999", 0, 0.999999999, "adam, adamw: decay of the mean square"),
+    REAL(optimizer.beta_1, "0.9", 0, 0.999999, "adam, adamw, lamb: decay of the mean"),
+    REAL(optimizer.beta_2, "0.999", 0, 0.999999999, "adam, adamw, lamb: decay of the mean square"),
     REAL(optimizer.rho, "0.9", 0, 0.999999, "rmsprop: decay of the mean square"),
     REAL(optimizer.epsilon, "1e-07", 1e-30, 1, "keeps divisors off zero"),
-    REAL(optimizer.weight_decay, "0.004", 0, 1, "adamw"),
+    REAL(optimizer.weight_decay, "0.004", 0, 1, "adamw, lars, lamb"),
+    REAL(optimizer.trust, "0.001", 1e-12, 1000, "lars: a step's share of the weights' norm"),
     BOOL(optimizer.decay_biases, CHANGES_ANSWER, "true", "false: only kernels decay"),
     REAL(optimizer.clip_norm, "0", 0, 1e9, "largest norm of the gradient; 0: any"),
 

@@ -128,6 +128,7 @@ Status trainer_new(Trainer **out, Comm *comm, Pool *pool, const Config *config, 
     TRY(make_sync(trainer));
     TRY(comm_agree(comm, allocate(trainer)));
     TRY(comm_agree(comm, trainer_plan_update(trainer)));
+    TRY(norms_new(trainer));
     if (comm_rank(comm) == 0)
         model_initialize(model, trainer->params, (uint64_t)config->training.seed);
     trainer_spread(trainer);
@@ -143,6 +144,7 @@ void trainer_destroy(Trainer *trainer) {
         workspace_destroy(&trainer->workspaces[i]);
     free(trainer->workspaces);
     free(trainer->runs);
+    norms_destroy(trainer->norms);
     history_destroy(&trainer->history);
     gradsync_destroy(trainer->sync);
     free(trainer);

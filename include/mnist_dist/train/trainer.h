@@ -41,7 +41,9 @@ typedef struct ShardReport {
 /* Neighbours in the flat vector that are updated alike. */
 typedef struct UpdateRun {
     Range range;
-    bool decays; /* whether weight decay takes from them */
+    bool decays;  /* whether weight decay takes from them */
+    bool adapts;  /* whether norms scale their step: kernels, under a layerwise optimizer */
+    double ratio; /* by which they scale that of the step under way */
 } UpdateRun;
 
 typedef struct Trainer {
@@ -64,6 +66,7 @@ typedef struct Trainer {
     double average_share;              /* likewise; of its params in the average */
     UpdateRun *runs;                   /* (run_count): all parameters, in order */
     size_t run_count;
+    struct Norms *norms;   /* NULL unless the optimizer is layerwise */
     Workspace *workspaces; /* (threads) */
 
     Progress progress;
