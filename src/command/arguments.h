@@ -65,8 +65,10 @@ struct Arguments {
     const char *config_path; /* --config, or NULL */
     const char *out;         /* --out, or NULL */
     const char *output;      /* -o, --output, or NULL */
+    const char *tta;         /* --tta, or NULL */
     const char *seeds;       /* --seeds, or NULL */
     const char *resume;      /* --resume: "auto" (the default), "never", or a checkpoint's path */
+    bool allow_overlap;
     bool print_config, json, help, version;
 };
 

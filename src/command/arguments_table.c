@@ -14,7 +14,9 @@ enum {
     PRINT_CONFIG = 1 << 6,
     SEEDS = 1 << 7,
     IMAGES = 1 << 8,
-    ANY = 1 << 9 | 1 << 10 /* help and version */
+    TTA = 1 << 9,
+    ALLOW_OVERLAP = 1 << 10,
+    ANY = 1 << 11 | 1 << 12 /* help and version */
 };
 
 /* In the order of the bits above. */
@@ -32,6 +34,10 @@ const Option OPTIONS[OPTION_COUNT] = {
      "train with seeds 0 to N - 1; else 0 alone"},
     {"images", 0, "FILE...", offsetof(Arguments, images), NULL,
      "read pictures of digits, PNG or JPEG: this word and those behind it"},
+    {"tta", 0, "N", offsetof(Arguments, tta), NULL,
+     "mean over N views of each image, 1 to 9: moved, turned, scaled a little"},
+    {"allow-overlap", 0, NULL, offsetof(Arguments, allow_overlap), NULL,
+     "evaluate even on rows that a network was trained on"},
     {"help", 'h', NULL, offsetof(Arguments, help), NULL,
      "print help, of a command if one is named"},
     {"version", 'V', NULL, offsetof(Arguments, version), NULL, "print the version"},
@@ -63,9 +69,9 @@ const Command COMMANDS[] = {
     {.id = COMMAND_EVALUATE,
      .name = "evaluate",
      .run = command_evaluate,
-     .synopsis = "CHECKPOINT... [--data digits.h5]",
+     .synopsis = "CHECKPOINT... [--data digits.h5] [--tta N] [--allow-overlap]",
      .help = "show accuracy and confusion matrix; several checkpoints are averaged",
-     .options = DATA | ANY,
+     .options = DATA | TTA | ALLOW_OVERLAP | ANY,
      .least = 1,
      .most = FILES,
      .keys = KEYS_OF_CHECKPOINT,
@@ -73,9 +79,9 @@ const Command COMMANDS[] = {
     {.id = COMMAND_PREDICT,
      .name = "predict",
      .run = command_predict,
-     .synopsis = "CHECKPOINT... [--data digits.h5] -o submission.csv | --images FILE...",
+     .synopsis = "CHECKPOINT... [--data digits.h5] [--tta N] -o submission.csv | --images FILE...",
      .help = "label the test images, or pictures; several checkpoints are averaged",
-     .options = DATA | OUTPUT | IMAGES | ANY,
+     .options = DATA | OUTPUT | IMAGES | TTA | ANY,
      .least = 1,
      .most = FILES,
      .needs_output = true,

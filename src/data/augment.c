@@ -66,6 +66,21 @@ AffineMap augment_map(const AugmentDraw *draw) {
     return map;
 }
 
+AffineMap augment_view(size_t view) {
+    static const AugmentDraw views[AUGMENT_VIEWS] = {
+        {.zx = 1.0, .zy = 1.0},
+        {.zx = 1.0, .zy = 1.0, .tx = 1.0},
+        {.zx = 1.0, .zy = 1.0, .tx = -1.0},
+        {.zx = 1.0, .zy = 1.0, .ty = 1.0},
+        {.zx = 1.0, .zy = 1.0, .ty = -1.0},
+        {.zx = 1.0, .zy = 1.0, .theta = 5.0 * 3.14159265358979323846 / 180.0},
+        {.zx = 1.0, .zy = 1.0, .theta = -5.0 * 3.14159265358979323846 / 180.0},
+        {.zx = 1.05, .zy = 1.05},
+        {.zx = 0.95, .zy = 0.95},
+    };
+    return augment_map(&views[view]);
+}
+
 /* Columns that are computed. What is more than the image's is clamped like the others and then left
  * behind. */
 enum { COLUMNS = AUGMENT_COLUMNS };

@@ -25,7 +25,8 @@ float predicted_share(const Predictions *predictions, size_t image) {
 
 void predictions_confusion(Confusion *confusion, const Predictions *predictions) {
     const LabelledImages *images = &predictions->validation;
-    EvaluationImages all = {images->images, images->labels, NULL, images->count};
+    EvaluationImages all = {
+        .images = images->images, .labels = images->labels, .count = images->count};
     confusion_count(confusion, predictions->probabilities, &all);
 }
 

@@ -77,6 +77,14 @@ static size_t block_count(const EvaluationImages *images) {
     return shard_capacity(images->count, EVALUATION_BLOCK);
 }
 
+/* Shows a filled batch's images through the view, with zeros beyond the border. */
+static void look(Batch *batch, const EvaluationImages *images) {
+    for (size_t i = 0; i < batch->count; i++)
+        augment_image(batch->images + i * DIGIT_PIXELS,
+                      images->images + (size_t)batch->ids[i] * DIGIT_PIXELS, images->view,
+                      FILL_ZERO, NULL);
+}
+
 /* A task of the pool: one block's tally and, if asked for, its probabilities. */
 static void evaluate_block(void *context, size_t i, size_t thread) {
     const Evaluation *run = context;
@@ -91,6 +99,7 @@ static void evaluate_block(void *context, size_t i, size_t thread) {
     const uint32_t *rows = images->rows != NULL ? images->rows + first : NULL;
 
     batch_fill_rows(&own->batch, images->images, images->labels, rows, first, count);
+    if (images->view != NULL) look(&own->batch, images);
     ModelPass pass = {.count = count, .images = own->batch.images};
     const float *logits = model_forward(evaluator->model, run->params, own->scratch, &pass);
     run->tallies[block] = loss_cross_entropy(logits, own->batch.targets, own->batch.labels, count);

@@ -139,12 +139,16 @@ void trainer_destroy(Trainer *trainer) {
     free(trainer);
 }
 
-/* The samples of the global batch under way: positions of the epoch. */
+/* The samples of a global batch: positions of the epoch under way. */
+static Range positions_of(const Trainer *trainer, uint64_t batch) {
+    size_t size = (size_t)trainer->config->training.batch_size;
+    size_t begin = batch * size, rows = trainer->source.sampler.count;
+    return (Range){begin, begin + size < rows ? begin + size : rows};
+}
+
+/* Those of the batch under way. */
 static Range batch_positions(const Trainer *trainer) {
-    size_t batch = (size_t)trainer->config->training.batch_size;
-    size_t begin = trainer->progress.epoch_step * batch;
-    size_t rows = trainer->source.sampler.count;
-    return (Range){begin, begin + batch < rows ? begin + batch : rows};
+    return positions_of(trainer, trainer->progress.epoch_step);
 }
 
 /* Adds the time since *since to a phase, and starts the next phase now. */
@@ -154,12 +158,11 @@ static void lap(PhaseTimes *times, Phase phase, double *since) {
     *since = now;
 }
 
-/* Fetches a shard's samples; returns how many the whole batch has. */
-static size_t fill_shard(Batch *batch, const Trainer *trainer, size_t shard) {
+size_t trainer_fill_shard(Batch *samples, const Trainer *trainer, uint64_t batch, size_t shard) {
     size_t shards = (size_t)trainer->config->training.shards;
-    Range positions = batch_positions(trainer);
+    Range positions = positions_of(trainer, batch);
     size_t n = positions.end - positions.begin;
-    batch_fill_training(batch, &trainer->source, (uint32_t)trainer->progress.epoch,
+    batch_fill_training(samples, &trainer->source, (uint32_t)trainer->progress.epoch,
                         positions.begin + shard_begin(shard, n, shards),
                         shard_size(shard, n, shards));
     return n;
@@ -207,7 +210,7 @@ static void compute_shard(void *context, size_t i, size_t thread) {
     size_t shard = gradsync_shards(trainer->sync).begin + i;
     double since = clock_seconds();
 
-    size_t n = fill_shard(batch, trainer, shard);
+    size_t n = trainer_fill_shard(batch, trainer, trainer->progress.epoch_step, shard);
     lap(&space->times, PHASE_FILL, &since);
 
     ModelPass pass = training_pass(trainer, batch, n);

@@ -14,12 +14,14 @@ cases=$build/tests/digit_cases
 "$cases" trained.cases run/checkpoints/best.h5 digits.h5
 
 # Odd shapes: no channel count fills a vector; kernels that only the direct way can do; windows that
-# do not divide; a lone dense layer. And the default network.
+# do not divide; a lone dense layer; every kind of layer. And the default network.
 lists=(
     "flatten, dense 10 softmax"
     "conv 1x1 1, flatten, dense 10 softmax"
     "conv 5x3 7 same, maxpool 3x2, dropout 0.9, conv 4x4 5 relu, flatten, dense 13, dense 10 softmax"
     "maxpool 5x5, conv 3x3 12 relu, conv 3x3 8, maxpool 2x2, flatten, dense 1000 relu, dense 10 softmax"
+    "conv 3x3 16 valid nobias stride 2, batchnorm relu, conv 5x5 24 valid, leakyrelu 0.2, avgpool 3x3, globalavgpool, dense 10 softmax"
+    "conv 4x3 9 stride 3, relu, batchnorm epsilon 0.1, maxpool 2x2, flatten, dense 24 nobias, batchnorm, leakyrelu, dense 10 softmax"
     "conv 7x7 16 relu, conv 5x5 20 relu, maxpool 28x28, flatten, dense 10 softmax"
     "conv 5x5 32 same relu, conv 5x5 32 same relu, maxpool 2x2, dropout 0.25, conv 3x3 64 same relu, conv 3x3 64 same relu, maxpool 2x2, dropout 0.25, flatten, dense 256 relu, dropout 0.5, dense 128 relu, dropout 0.5, dense 10 softmax"
 )

@@ -7,7 +7,8 @@ make_digits 600 50
 # A training leaves what the README says, and finds its end when it is started again.
 train 2 "${quick[@]}" >out.txt
 cd runs/smoke
-for file in config.yaml log.txt metrics.h5 metrics.csv submission.csv checkpoints/best.h5; do
+for file in config.yaml log.txt metrics.h5 metrics.csv submission.csv checkpoints/best.h5 \
+    report.html curves.png confusion.png errors.png augmented.png; do
     [ -s "$file" ] || fail "no $file"
 done
 cd "$work"
@@ -45,9 +46,40 @@ mpirun -np 3 "$program" evaluate "$best" --data digits.h5 >evaluate.txt
 grep -q recall evaluate.txt || fail "evaluate shows no recall"
 "$program" evaluate "$best" --data digits.h5 | cmp - evaluate.txt || fail "ranks change evaluate"
 
+# Several views of each image: other probabilities, the same at any number of ranks.
+"$program" evaluate "$best" --data digits.h5 --tta 1 | cmp - evaluate.txt || fail "--tta 1"
+"$program" evaluate "$best" --data digits.h5 --tta 9 >views.txt
+mpirun -np 3 "$program" evaluate "$best" --data digits.h5 --tta 9 | cmp - views.txt ||
+    fail "ranks change --tta"
+! cmp -s views.txt evaluate.txt || fail "--tta 9 changes nothing"
+awk '/^validation/ { sub(/.*loss /, ""); losses[++n] = $0 }
+    END { exit n == 2 && losses[2] - losses[1] < 0.3 ? 0 : 1 }' evaluate.txt views.txt ||
+    fail "--tta 9: not a mean of probabilities"
+"$program" predict "$best" --data digits.h5 --tta 5 -o views.csv >/dev/null
+[ "$(wc -l <views.csv)" -eq 51 ] || fail "--tta: predict writes not 51 lines"
+expect_error 2 'tta 10: expected a number from 1 to 9' \
+    "$program" evaluate "$best" --data digits.h5 --tta 10
+
 train 1 "${quick[@]}" --out seed-1 training.seed=1 >/dev/null
-expect_error 3 'held out other rows' \
+expect_error 3 'seed-1.* was trained on 60 of the 60 rows .*--allow-overlap' \
     "$program" evaluate "$best" seed-1/checkpoints/best.h5 --data digits.h5
+mpirun -np 2 "$program" evaluate "$best" seed-1/checkpoints/best.h5 --data digits.h5 \
+    --allow-overlap >overlap.txt 2>&1
+grep -q 'seed-1.* was trained on 60 of the 60' overlap.txt || fail "an overlap is not told"
+grep -q '^validation: accuracy' overlap.txt || fail "--allow-overlap does not evaluate"
+
+# Rows are known again in other files, where all labelled ones are judged; others are not.
+head -n 301 train.csv >part.csv
+"$program" import part.csv -o part.h5 >/dev/null
+awk -F, -v OFS=, 'NR > 1 { $2 = 255 - $2 } 1' part.csv >changed.csv
+"$program" import changed.csv -o changed.h5 >/dev/null
+expect_error 3 'was trained on 2[0-9][0-9] of the 300 rows of part\.h5' \
+    "$program" evaluate "$best" --data part.h5
+"$program" evaluate "$best" --data changed.h5 >changed.txt
+grep -q '^labelled rows: accuracy.* of 300' changed.txt || fail "other rows are not judged"
+"$program" import changed.csv part.csv -o both.h5 >/dev/null
+expect_error 3 'was trained on 2[0-9][0-9] of the 300 rows of both\.h5' \
+    "$program" evaluate "$best" --data both.h5
 
 # A train without any option, from a folder with data/digits.h5, in which it finds everything.
 mkdir data && cp digits.h5 data/

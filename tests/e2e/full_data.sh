@@ -24,7 +24,7 @@ accuracy=$(sed -n 's/^epoch .*val_accuracy \([0-9.]*\) %.*/\1/p' out.txt)
 awk -v a="$accuracy" 'BEGIN { exit !(a > 96) }' || fail "accuracy $accuracy % after an epoch"
 [ "$(wc -l <run/submission.csv)" -eq 28001 ] || fail "not 28,000 predictions"
 
-# Pictures of twenty rows in ten styles each are read as well as the rows themselves.
+# Pictures of twenty rows in twelve styles each are read nearly as well as the rows themselves.
 mkdir drawn
 /usr/bin/python3 "$source/tests/e2e/draw_pictures.py" digits.h5 drawn 100 20
 "$program" predict run/checkpoints/best.h5 --images drawn/*.png -o pictures.csv >/dev/null
@@ -37,5 +37,5 @@ for row in csv.DictReader(open("pictures.csv")):
     right[style] += row["label"] == label
     count[style] += 1
 print("pictures read right:", ", ".join(f"{s} {right[s]} of {count[s]}" for s in count))
-assert sum(right.values()) >= 185 and min(right.values()) >= 15, "fewer than 185 of 200"
+assert sum(right.values()) >= 225 and min(right.values()) >= 15, "fewer than 225 of 240"
 END

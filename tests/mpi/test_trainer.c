@@ -43,6 +43,13 @@ static void make_workload(Replica *replica) {
     assert_int_equal(split_new(&replica->workload.split, replica->labels, ROWS, 0, 0), STATUS_OK);
 }
 
+/* A key's value may hold blanks, as `~`. */
+static void set(Config *config, char *key) {
+    for (char *c = key; *c != '\0'; c++)
+        if (*c == '~') *c = ' ';
+    assert_int_equal(config_set(config, key), STATUS_OK);
+}
+
 /* **Collective.** `keys` are separated by spaces. */
 static Replica *start(const char *keys) {
     Replica *replica = calloc(1, sizeof *replica);
@@ -53,7 +60,7 @@ static Replica *start(const char *keys) {
         assert_int_equal(config_set(&replica->config, USUAL[i]), STATUS_OK);
     snprintf(words, sizeof words, "%s", keys);
     for (char *word; (word = strsep(&rest, " ")) != NULL;)
-        if (*word != '\0') assert_int_equal(config_set(&replica->config, word), STATUS_OK);
+        if (*word != '\0') set(&replica->config, word);
     make_workload(replica);
     assert_int_equal(model_new(&replica->model, &replica->config.model), STATUS_OK);
     assert_int_equal(pool_new(&replica->pool, 2), STATUS_OK);
@@ -172,10 +179,44 @@ static void an_average_predicts_and_leaves_the_training_alone(void **state) {
     assert_on_all_ranks(apart > 1e-3);
 }
 
+/* With a momentum of 0 a step leaves the batch's statistics; of the input, so that the weights do
+ * not matter. There are three batches in an epoch. */
+static void statistics_are_measured_as_steps_find_them(void **state) {
+    (void)state;
+    enum { COUNT = 2 * DIGIT_PIXELS };
+    static float measured[COUNT], again[COUNT];
+    static double sums[COUNT];
+    Replica *replica = start("training.drop_last=true training.batch_size=60 "
+                             "model.layers=flatten,batchnorm~momentum~0,dense~10~softmax");
+    Trainer *trainer = replica->trainer;
+    size_t begin = model_buffers_begin(replica->model);
+    assert_int_equal(model_parameter_count(replica->model) - begin, COUNT);
+    assert_on_all_ranks(trainer_measure_statistics(trainer, measured, trainer->params, 3) ==
+                        STATUS_OK);
+    memset(sums, 0, sizeof sums);
+    for (int step = 0; step < 3; step++) {
+        make_steps(replica, 1);
+        for (size_t i = 0; i < COUNT; i++) sums[i] += (double)trainer->params[begin + i];
+        comm_barrier(comm);
+    }
+    double error = 0.0, most = 0.0;
+    for (size_t i = 0; i < COUNT; i++) {
+        error = fmax(error, fabs((double)measured[i] - sums[i] / 3));
+        most = fmax(most, fabs(sums[i]));
+    }
+    assert_on_all_ranks(most > 0.5);
+    assert_on_all_ranks(error < 1e-7);
+    assert_on_all_ranks(trainer_measure_statistics(trainer, again, trainer->params, 99) ==
+                        STATUS_OK);
+    assert_on_all_ranks(memcmp(measured, again, sizeof measured) == 0);
+    stop(replica);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(clipping_shortens_a_long_gradient_and_turns_none),
     cmocka_unit_test(kernels_alone_decay_where_biases_are_spared),
     cmocka_unit_test(an_average_predicts_and_leaves_the_training_alone),
+    cmocka_unit_test(statistics_are_measured_as_steps_find_them),
 };
 
 RUN_ON_RANKS(tests, NULL, NULL)

@@ -367,6 +367,25 @@ static void erasing_takes_rectangles_of_all_sizes(void **state) {
     for (int i = 0; i < DIGIT_PIXELS; i++) assert_true(everywhere[i] > 0);
 }
 
+/* The first is the image; the next four move it by a pixel, to the left, right, up and down; all
+ * nine are different. */
+static void views_are_the_image_and_its_neighbours(void **state) {
+    (void)state;
+    const int down[] = {0, 0, 0, 1, -1}, right[] = {0, 1, -1, 0, 0};
+    uint8_t image[DIGIT_PIXELS];
+    float out[AUGMENT_VIEWS][DIGIT_PIXELS];
+    make_image(image);
+    for (size_t view = 0; view < AUGMENT_VIEWS; view++) {
+        const AffineMap map = augment_view(view);
+        augment_image(out[view], image, &map, FILL_ZERO, NULL);
+        for (size_t other = 0; other < view; other++)
+            assert_memory_not_equal(out[view], out[other], sizeof out[view]);
+        for (int i = 0; view < 5 && i < DIGIT_PIXELS; i++)
+            assert_true(out[view][i] == (float)pixel_or_zero(image, i / DIGIT_SIDE + down[view],
+                                                             i % DIGIT_SIDE + right[view]));
+    }
+}
+
 static void draws_use_the_words_that_the_header_says(void **state) {
     (void)state;
     const AugmentOptions options = {.rotation = 10.0, .zoom = 0.1, .shift = 0.2};
@@ -427,6 +446,7 @@ int main(void) {
         cmocka_unit_test(displacements_are_noise_through_a_gaussian),
         cmocka_unit_test(a_displacement_is_added_to_the_map),
         cmocka_unit_test(erasing_takes_rectangles_of_all_sizes),
+        cmocka_unit_test(views_are_the_image_and_its_neighbours),
         cmocka_unit_test(draws_use_the_words_that_the_header_says),
         cmocka_unit_test(draws_fill_their_ranges),
     };

@@ -11,6 +11,7 @@
  * equal chance for columns and for rows, are added to tx and ty. */
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "mnist_dist/base/digits.h"
@@ -63,6 +64,13 @@ AugmentDraw augment_draw(const AugmentOptions *options, const RngStream *stream)
 
 /* Options of zero draw the identity, exactly. */
 AffineMap augment_map(const AugmentDraw *draw);
+
+enum { AUGMENT_VIEWS = 9 };
+
+/* Fixed view `view`, below AUGMENT_VIEWS, for test-time augmentation: 0 is the image as it is; then
+ * it is moved by one pixel to each side, turned by 5 degrees either way, made 5 % smaller and
+ * larger. */
+AffineMap augment_view(size_t view);
 
 /* Elastic distortion (Simard, Steinkraus and Platt, ICDAR 2003): for each pixel p, noise of -1 to 1
  * for rows and for columns, seen through a Gaussian of elastic_sigma and multiplied by

@@ -10,6 +10,7 @@
 
 #include "mnist_dist/base/pool.h"
 #include "mnist_dist/base/tally.h"
+#include "mnist_dist/data/augment.h"
 #include "mnist_dist/dist/comm.h"
 #include "mnist_dist/nn/model.h"
 
@@ -21,6 +22,7 @@ typedef struct EvaluationImages {
     const uint8_t *labels; /* (·); DIGIT_UNLABELLED gives no hit and no loss */
     const uint32_t *rows;  /* (count) rows of images; NULL: 0 .. count - 1 */
     size_t count;
+    const AffineMap *view; /* how each is looked at; NULL: as it is */
 } EvaluationImages;
 
 typedef struct Evaluator Evaluator;

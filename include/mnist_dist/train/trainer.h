@@ -102,5 +102,13 @@ void trainer_collect(Trainer *trainer);
  */
 void trainer_spread(Trainer *trainer);
 
+/* **Collective.** The running statistics that belong to params (parameter_count; the same on all
+ * ranks), measured on the first `batches` batches of the epoch under way, or all: augmented
+ * training images, no dropout, each batch's statistics as a step finds them, and their mean.
+ * statistics (model_parameter_count - model_buffers_begin) gets the same bits on all ranks. Changes
+ * nothing of the trainer. */
+Status trainer_measure_statistics(Trainer *trainer, float *statistics, const float *params,
+                                  uint64_t batches);
+
 /* The sum of the phases' times over this rank's threads. */
 PhaseTimes trainer_times(const Trainer *trainer);

@@ -13,7 +13,7 @@ const DASHES = [null, [7, 4], [2, 3], [9, 3, 2, 3], [12, 4], [4, 2]];
 //   marks           [{ x, label }]: vertical lines
 //   carry           a curve keeps its last value where a row has none (for the legend)
 //   home            the row that is shown when none is pointed at (the last);  dots: false for none
-//   stacked, zero, log (the chart offers a logarithmic scale), range ([low, high] of y), height; fixedLegend: the legend hides nothing
+//   stacked, zero (is on the axis), log (the chart offers a logarithmic scale), height; fixedLegend: the legend hides nothing
 function chart(options) {
   const self = { options, rows: options.rows, marks: options.marks || [], visible: options.series.map(() => true), at: null, graph: null };
   self.plot = el('div', { class: 'plot', tabindex: 0, role: 'application',
@@ -64,7 +64,7 @@ function startChart(self) {
   self.graph = new Dygraph(self.plot, self.rows, {
     labels: ['x', ...labels], series: Object.fromEntries(labels.map((label, i) => [label, looks[i]])), legend: 'never',
     connectSeparatedPoints: !options.stacked, stackedGraph: Boolean(options.stacked),
-    height: options.height || 210, xRangePad: options.xPad || 6, yRangePad: 8, valueRange: valueRange(self), gridLineWidth: 1, axisLineWidth: 1,
+    height: options.height || 210, xRangePad: options.xPad || 6, includeZero: Boolean(options.zero), yRangePad: options.zero ? null : 8, gridLineWidth: 1, axisLineWidth: 1,
     highlightCircleSize: 4, fillAlpha: 0.75, interactionModel: fingers(self),
     axes: { x: { drawGrid: false, axisLabelFormatter: (x) => (options.xWhole && !Number.isInteger(x) ? '' : options.xAxis ? options.xAxis(x) : count(x)), pixelsPerLabel: 60 },
       y: { axisLabelWidth: 52, pixelsPerLabel: 34, axisLabelFormatter: (y) => options.axis(y) } },
@@ -115,7 +115,7 @@ function repaint(self) {
 
 function setRows(self, rows) {
   self.rows = rows;
-  if (self.graph) self.graph.updateOptions({ file: rows, dateWindow: null, valueRange: valueRange(self) });
+  if (self.graph) self.graph.updateOptions({ file: rows, dateWindow: null });
   self.table.reset();
   read(self, null);
 }
@@ -129,14 +129,6 @@ function showSeries(self, i, visible) {
 
 function setLog(self, on) {
   self.graph.updateOptions({ logscale: on });
-}
-
-// From zero to somewhat above the highest value, where the chart starts at zero; otherwise as the values lie.
-function valueRange(self) {
-  const { range, zero, stacked } = self.options;
-  if (range || !zero) return range || null;
-  const heights = self.rows.map(([, ...values]) => (stacked ? values.reduce((sum, y) => sum + (y || 0), 0) : Math.max(...values.map((y) => y || 0))));
-  return [0, 1.15 * (heights.reduce((a, b) => Math.max(a, b), 0) || 1)];
 }
 
 // Vertical lines, for instance where the run was taken up again; their words stand where the first curve does not.

@@ -35,7 +35,7 @@ function reliabilityChart(calibration) {
   const rows = [[0, null, 0], ...bins.map((bin) => [bin.confidence, bin.accuracy, bin.confidence]), [1, null, 1]].sort((a, b) => a[0] - b[0]);
   return chart({ title: 'Reliability', note: 'share right, by largest probability', xName: 'largest probability', rows, height: 280, xPad: 14,
     home: rows.findIndex((row) => counts.get(row[0]) === most),
-    range: [0, 1.04], xAxis: (x) => `${figure(100 * x, 4)}\u202f%`, fixedLegend: true,
+    zero: true, xAxis: (x) => `${figure(100 * x, 4)}\u202f%`, fixedLegend: true,
     xText: (x) => `${percent(x, 1)} sure${counts.has(x) ? `, ${plural(counts.get(x), 'image')}` : ''}`, text: (y) => percent(y, 1), axis: (y) => `${Math.round(100 * y)}\u202f%`,
     series: [{ name: 'right', colour: 'accent', points: true, radius: (x) => 3 + 6 * Math.sqrt((counts.get(x) || 0) / most) },
       { name: 'calibrated', colour: 'muted', dash: 1, bare: true }] });

@@ -21,7 +21,7 @@ function card(run, index) {
   return el('li', { class: `card ${right ? 'right' : 'wrong'}` },
     digit(run.sprite, image.sprite, `Handwritten ${image.label}, row ${image.row} of the data`),
     el('p', { class: 'verdict' }, el('b', {}, image.label), right ? ' read right' : [' read as ', el('b', {}, image.prediction)]),
-    el('dl', {}, right ? null : bar('read as', image.prediction, image.p_prediction, 'said'), bar('label', image.label, image.p_label, 'true')),
+    el('dl', {}, right ? null : bar('read as', image.prediction, image.p_prediction, 'taken'), bar('label', image.label, image.p_label, 'true')),
     el('p', { class: 'row-name' }, `row ${image.row}`));
 }
 

@@ -16,7 +16,7 @@ function startPage() {
   else {
     if (hasImages(data.runs[0])) useSheet(byId('main'), data.runs[0].sprite);
     fillSections(RUN_SECTIONS, data.runs[0]);
-    startTry(data.network);
+    startTry(data.network, data.runs[0]);
   }
   byId('made').textContent = `Made by ${data.program}, ${moment(data.made)}. One file; it asks nothing of a network.`;
   startContents();
@@ -36,17 +36,17 @@ function fillSections(sections, data) {
 }
 
 // The drawing box is try.js's, which is handed an element and the network; here is only what to say where it cannot be.
-function startTry(network) {
+function startTry(network, run) {
   const box = byId('try-box');
   const wasm = byId('wasm').textContent.trim();
   const why = !network || !network.weights ? 'The network is not in this page: its weights could not be read when the page was made.'
-    : !wasm || typeof tryDigit !== 'function' ? 'This program was built without the network\u2019s WebAssembly, so there is nothing here to run it.'
+    : !wasm ? 'The program that made this page was built without WebAssembly: install clang, lld, wasi-libc and libclang-rt-dev-wasm32 (their names in Debian), build it again, and make the page again with mnist_dist report.'
       : typeof WebAssembly !== 'object' ? 'This browser has no WebAssembly, in which the network would run.' : null;
   if (why) {
     box.append(absent(why));
     return;
   }
-  Promise.resolve().then(() => tryDigit(box, network)).catch((error) => {
+  Promise.resolve().then(() => tryDigit(box, network, run)).catch((error) => {
     console.error('try it:', error);
     box.append(absent(`The network does not run in this browser: ${error.message}`));
   });
