@@ -7,7 +7,7 @@
 
 #include "report/plot.h"
 
-enum { USUAL_TICKS = 5 };
+enum { USUAL_TICKS = 6 };
 
 static const double LEAST_ERROR = 1e-5; /* what an accuracy of 1 is shown as */
 

@@ -8,7 +8,15 @@
 #include "mnist_dist/base/minmax.h"
 #include "report/plot.h"
 
-enum { HEIGHT = 700, LEFT = 84, GAP = 88, UPPER = 320, LOWER = 120, BINS = 400, LEAST_STEPS = 12 };
+enum {
+    HEIGHT = 700,
+    LEFT = 84,
+    GAP = 88,
+    UPPER = 320,
+    LOWER = 120,
+    MOST_BINS = 400,
+    LEAST_STEPS = 12
+};
 
 static const double FIELD = (PLOT_WIDTH - LEFT - GAP - PLOT_MARGIN) / 2.0;
 
@@ -16,6 +24,7 @@ typedef struct Curves {
     const Plot *plot;
     const History *history;
     double steps_per_epoch, epochs; /* how far the run is */
+    int bins;                       /* of the axis of steps */
 } Curves;
 
 /* A panel and what it shows; a quantity that is not shown is negative. */
@@ -24,15 +33,16 @@ typedef struct CurvesPanel {
     int by_step, training, validation;
 } CurvesPanel;
 
-/* The mean of a quantity over the steps of a bin of the axis, and of some before it if those are
- * few; NAN if there are none. */
+/* The mean of a quantity over the steps of a bin of the axis and, of what is noisy, of some before
+ * it if those are few; NAN if there are none. */
 static double bin_mean(const Curves *curves, int quantity, int bin) {
     size_t count = curves->history->steps.count;
-    double each = curves->epochs * curves->steps_per_epoch / BINS;
+    double each = curves->epochs * curves->steps_per_epoch / curves->bins;
+    size_t least = quantity == STEP_LEARNING_RATE ? 1 : LEAST_STEPS;
     size_t begin = (size_t)(bin * each), end = (size_t)((bin + 1) * each);
     if (begin >= count) return NAN;
     end = smaller(larger(end, begin + 1), count);
-    begin = smaller(begin, end > LEAST_STEPS ? end - LEAST_STEPS : 0);
+    begin = smaller(begin, end > least ? end - least : 0);
     double sum = 0.0;
     for (size_t i = begin; i < end; i++)
         sum += history_step(curves->history, i, (StepQuantity)quantity);
@@ -40,7 +50,7 @@ static double bin_mean(const Curves *curves, int quantity, int bin) {
 }
 
 static double bin_epoch(const Curves *curves, int bin) {
-    return (bin + 0.5) * curves->epochs / BINS;
+    return (bin + 0.5) * curves->epochs / curves->bins;
 }
 
 static double epoch_value(const Curves *curves, int quantity, size_t epoch) {
@@ -55,7 +65,7 @@ static void fit(const Curves *curves, CurvesPanel *curve) {
         if (curve->training >= 0) plot_widen(up, epoch_value(curves, curve->training, i));
         if (curve->validation >= 0) plot_widen(up, epoch_value(curves, curve->validation, i));
     }
-    for (int bin = 0; bin < BINS && curve->by_step >= 0; bin++)
+    for (int bin = 0; bin < curves->bins && curve->by_step >= 0; bin++)
         plot_widen(up, bin_mean(curves, curve->by_step, bin));
     if (up->kind == PLOT_LINEAR) plot_widen(up, 0.0);
     plot_pad(up);
@@ -72,7 +82,7 @@ static void draw_steps(const Curves *curves, const CurvesPanel *curve, double al
     cairo_t *cairo = curves->plot->cairo;
     plot_colour(curves->plot, PLOT_TRAINING, alpha);
     cairo_set_line_width(cairo, 1.5);
-    for (int bin = 0; bin < BINS; bin++) {
+    for (int bin = 0; bin < curves->bins; bin++) {
         double value = bin_mean(curves, curve->by_step, bin);
         if (isnan(value)) continue;
         cairo_line_to(cairo, plot_x(&curve->panel, bin_epoch(curves, bin)),
@@ -176,6 +186,7 @@ static Curves curves_of(const Plot *plot, const RunRecord *record) {
     double within = (double)record->progress.epoch_step; /* of an epoch that is not done */
     curves.steps_per_epoch = fmax((steps - within) / epochs, 1.0);
     curves.epochs = fmax(epochs, steps / curves.steps_per_epoch);
+    curves.bins = (int)larger(smaller(record->history.steps.count, MOST_BINS), 1);
     return curves;
 }
 

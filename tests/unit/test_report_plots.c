@@ -141,7 +141,8 @@ static void expect_ticks(PlotAxis axis, int count, const double expected[]) {
 static void test_ticks_are_round(void **state) {
     (void)state;
     expect_ticks((PlotAxis){PLOT_LINEAR, 0, 25}, 6, (double[]){0, 5, 10, 15, 20, 25});
-    expect_ticks((PlotAxis){PLOT_LINEAR, 0, 0.00105}, 3, (double[]){0, 0.0005, 0.001});
+    expect_ticks((PlotAxis){PLOT_LINEAR, 0, 0.00105}, 6,
+                 (double[]){0, 0.0002, 0.0004, 0.0006, 0.0008, 0.001});
     expect_ticks((PlotAxis){PLOT_LOGARITHMIC, 0.04, 2.2}, 6, (double[]){0.05, 0.1, 0.2, 0.5, 1, 2});
     expect_ticks((PlotAxis){PLOT_LOGARITHMIC, 1e-4, 1}, 5, (double[]){1e-4, 1e-3, 1e-2, 0.1, 1});
     expect_ticks((PlotAxis){PLOT_ACCURACY, 0.4, 0.992}, 6,
