@@ -3,10 +3,10 @@
 # sourced by jobs/local.sh and tests/run.sh, so that each stands in one place.
 
 # To build and run the program.
-BUILD_PACKAGES=(ca-certificates clang cmake curl g++ gcc libclang-rt-dev-wasm32 libexif-dev
-    libhdf5-dev libjansson-dev libjs-dygraphs libopenblas-dev libopenmpi-dev libpng-dev
-    librandom123-dev libturbojpeg0-dev libxxhash-dev libyaml-dev lld make openmpi-bin pkg-config
-    wasi-libc zlib1g-dev)
+BUILD_PACKAGES=(ca-certificates clang cmake curl fonts-dejavu-core g++ gcc libcairo2-dev
+    libclang-rt-dev-wasm32 libexif-dev libhdf5-dev libjansson-dev libjs-dygraphs libopenblas-dev
+    libopenmpi-dev libpng-dev librandom123-dev libturbojpeg0-dev libxxhash-dev libyaml-dev lld make
+    openmpi-bin pkg-config wasi-libc zlib1g-dev)
 
 # To test it, beside those.
 TEST_PACKAGES=(chromium clang-format-14 libcmocka-dev hdf5-tools nodejs procps python3 python3-h5py

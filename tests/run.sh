@@ -2,8 +2,9 @@
 # Runs all tests: installs what they need, builds with warnings as errors, checks the formatting and
 # the scripts, and runs CTest.
 #
-#   tests/run.sh [CTEST OPTIONS ...]                 e.g. tests/run.sh -L unit
+#   tests/run.sh [--long] [CTEST OPTIONS ...]        e.g. tests/run.sh -L unit
 #
+# --long runs the tests with the label `long` as well, which need the 42,000 rows and minutes.
 # Environment: DATA_FOLDER, a folder with Kaggle's train.csv and test.csv (or .gz); without it, and
 # without data/digits.h5, the tests that need the 42,000 rows say that they were skipped.
 # BUILD names the build folder (build-tests).
@@ -15,15 +16,21 @@ build=${BUILD:-build-tests}
 # shellcheck source=jobs/packages.sh
 . jobs/packages.sh
 
+some=(-LE long)
+if [ "${1:-}" = --long ]; then
+    some=()
+    shift
+fi
+
 install_packages "${BUILD_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
 
 echo "formatting and scripts"
 find src include tests -name '*.[ch]' -print0 | xargs -0 clang-format-14 --dry-run --Werror
-shellcheck -x jobs/*.sh data/get.sh tests/*.sh tests/e2e/*.sh tests/browser/*.sh .ci/run
+shellcheck -x jobs/*.sh data/get.sh tests/*.sh tests/e2e/*.sh tests/browser/*.sh tests/long/*.sh .ci/run
 
 echo "building into $build"
 build_target "$build" all -DMNIST_DIST_WERROR=ON
 # How fast this machine and the program on it are, for whoever reads the log; no time is judged.
 [ $# -gt 0 ] || "$build/mnist_dist" bench
 export DATA_FOLDER=${DATA_FOLDER:-}
-exec ctest --test-dir "$build" --output-on-failure -j "$(nproc)" "$@"
+exec ctest --test-dir "$build" --output-on-failure -j "$(nproc)" "${some[@]}" "$@"

@@ -17,6 +17,7 @@ only_in() {
 only_in 'mpi\.h' 'src/dist/comm[a-z_]*\.[ch]'
 only_in 'cblas\.h' 'src/nn/blas\.c'
 only_in 'hdf5\.h' 'src/base/h5file[a-z_]*\.[ch]'
+only_in 'cairo\.h' 'src/report/plot[a-z_]*\.[ch]'
 only_in 'jansson\.h' 'src/report/data[a-z_]*\.[ch]'
 only_in 'turbojpeg\.h' 'src/data/gray_jpeg\.c'
 only_in 'libexif/' 'src/data/gray_jpeg\.c'

@@ -68,6 +68,7 @@ struct Arguments {
     const char *tta;         /* --tta, or NULL */
     const char *seeds;       /* --seeds, or NULL */
     const char *resume;      /* --resume: "auto" (the default), "never", or a checkpoint's path */
+    bool allow_overlap;
     bool print_config, json, help, version;
 };
 

@@ -15,7 +15,8 @@ enum {
     SEEDS = 1 << 7,
     IMAGES = 1 << 8,
     TTA = 1 << 9,
-    ANY = 1 << 10 | 1 << 11 /* help and version */
+    ALLOW_OVERLAP = 1 << 10,
+    ANY = 1 << 11 | 1 << 12 /* help and version */
 };
 
 /* In the order of the bits above. */
@@ -35,6 +36,8 @@ const Option OPTIONS[OPTION_COUNT] = {
      "read pictures of digits, PNG or JPEG: this word and those behind it"},
     {"tta", 0, "N", offsetof(Arguments, tta), NULL,
      "mean over N views of each image, 1 to 9: moved, turned, scaled a little"},
+    {"allow-overlap", 0, NULL, offsetof(Arguments, allow_overlap), NULL,
+     "evaluate even on rows that a network was trained on"},
     {"help", 'h', NULL, offsetof(Arguments, help), NULL,
      "print help, of a command if one is named"},
     {"version", 'V', NULL, offsetof(Arguments, version), NULL, "print the version"},
@@ -66,9 +69,9 @@ const Command COMMANDS[] = {
     {.id = COMMAND_EVALUATE,
      .name = "evaluate",
      .run = command_evaluate,
-     .synopsis = "CHECKPOINT... [--data digits.h5] [--tta N]",
+     .synopsis = "CHECKPOINT... [--data digits.h5] [--tta N] [--allow-overlap]",
      .help = "show accuracy and confusion matrix; several checkpoints are averaged",
-     .options = DATA | TTA | ANY,
+     .options = DATA | TTA | ALLOW_OVERLAP | ANY,
      .least = 1,
      .most = FILES,
      .keys = KEYS_OF_CHECKPOINT,

@@ -6,9 +6,11 @@
 #include "command/judge.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "mnist_dist/base/log.h"
 #include "mnist_dist/base/memory.h"
 #include "mnist_dist/nn/loss.h"
 #include "mnist_dist/train/checkpoint.h"
@@ -26,6 +28,8 @@ static Status member_read(Member *member, Comm *comm, const Arguments *arguments
     if (comm_rank(comm) == 0) {
         member->config = checkpoint.config;
         memcpy(member->data_fingerprint, checkpoint.data_fingerprint, DIGEST_TEXT);
+        member->trained = checkpoint.trained;
+        checkpoint.trained = (RowHashes){0};
     }
     comm_broadcast(comm, &member->config, sizeof member->config, 0);
     comm_broadcast(comm, member->data_fingerprint, DIGEST_TEXT, 0);
@@ -74,33 +78,77 @@ void judge_close(Judge *judge) {
     for (size_t i = 0; judge->members != NULL && i < judge->member_count; i++) {
         model_destroy(judge->members[i].model);
         free(judge->members[i].params);
+        row_hashes_free(&judge->members[i].trained);
     }
     free(judge->members);
     workload_destroy(&judge->workload);
     pool_destroy(judge->pool);
 }
 
-static bool same_hold_out(const Config *a, const Config *b) {
-    return a->data.limit == b->data.limit && a->data.folds == b->data.folds &&
-           config_held_out_fold(a) == config_held_out_fold(b);
+static bool has_data_of(const Judge *judge, const Member *member) {
+    return strcmp(member->data_fingerprint, judge->workload.dataset.info.fingerprint) == 0;
 }
 
-Status judge_check_hold_out(const Judge *judge) {
-    const Member *first = &judge->members[0];
-    for (size_t i = 0; i < judge->member_count; i++) {
-        const Member *member = &judge->members[i];
-        if (strcmp(member->data_fingerprint, judge->workload.dataset.info.fingerprint) != 0)
-            return status_fail(STATUS_DATA,
-                               "%s: was trained on other data than %s, so its hold-out is not in "
-                               "there; give its own file with --data",
-                               member->path, judge->config.data.path);
-        if (!same_hold_out(&first->config, &member->config))
-            return status_fail(STATUS_DATA,
-                               "%s: held out other rows than %s, and so has trained on rows that "
-                               "would judge it; evaluate it by itself",
-                               member->path, first->path);
+bool judge_has_own_data(const Judge *judge) {
+    return has_data_of(judge, &judge->members[0]);
+}
+
+/* Rank 0: the hashes of a member's training rows, where its checkpoint is older than they are: from
+ * the data, if those are its own and all that it saw, and else none. */
+static Status find_trained(RowHashes *trained, const Judge *judge, const Member *member) {
+    const Dataset *dataset = &judge->workload.dataset;
+    const DataOptions *data = &member->config.data;
+    Split split = {0};
+    Status status = STATUS_OK;
+    if (!has_data_of(judge, member) || data->limit != judge->config.data.limit) return STATUS_OK;
+    TRY(split_new(&split, dataset->train_labels, dataset->info.train_rows, (size_t)data->folds,
+                  (size_t)config_held_out_fold(&member->config)));
+    TRY(row_hashes_new(trained, dataset->train_images, split.train, split.train_count));
+cleanup:
+    split_destroy(&split);
+    return status;
+}
+
+enum { LINE = 1024 };
+
+/* Rank 0: what is wrong with judging this member by these rows; "" if nothing is. */
+static Status describe_overlap(char line[LINE], const Judge *judge, const Member *member,
+                               const EvaluationImages *images) {
+    const char *data = judge->config.data.path;
+    RowHashes found = {0};
+    const RowHashes *trained = &member->trained;
+    *line = '\0';
+    if (trained->count == 0) {
+        Status status = find_trained(&found, judge, member);
+        if (status != STATUS_OK) return status;
+        trained = &found;
     }
+    size_t known = row_hashes_known(trained, images->images, images->rows, images->count);
+    if (trained->count == 0)
+        snprintf(line, LINE, "%.400s: does not tell whether it was trained on rows of %.400s",
+                 member->path, data);
+    else if (known > 0)
+        snprintf(line, LINE,
+                 "%.400s: was trained on %zu of the %zu rows of %.400s that are to judge it",
+                 member->path, known, images->count, data);
+    row_hashes_free(&found);
     return STATUS_OK;
+}
+
+Status judge_check_overlap(const Judge *judge, const EvaluationImages *images, bool allow) {
+    char line[LINE];
+    Status status = STATUS_OK;
+    for (size_t i = 0; i < judge->member_count && comm_rank(judge->comm) == 0; i++) {
+        TRY(describe_overlap(line, judge, &judge->members[i], images));
+        if (*line == '\0') continue;
+        if (!allow)
+            TRY(status_fail(STATUS_DATA,
+                            "%s; evaluate on rows that it has not seen, or give --allow-overlap",
+                            line));
+        log_warning("%s", line);
+    }
+cleanup:
+    return comm_agree(judge->comm, status);
 }
 
 /* **Collective.** Adds one network's probabilities, of each view, to the sum. */

@@ -4,6 +4,7 @@
 
 #include "command/arguments.h"
 #include "mnist_dist/base/status.h"
+#include "mnist_dist/data/row_hashes.h"
 #include "mnist_dist/dist/comm.h"
 #include "mnist_dist/train/evaluate.h"
 #include "mnist_dist/train/workload.h"
@@ -15,6 +16,7 @@ typedef struct Member {
     char data_fingerprint[DIGEST_TEXT];
     Model *model;
     float *params;
+    RowHashes trained; /* rank 0: of the rows that it was trained on; none in older files */
 } Member;
 
 typedef struct Judge {
@@ -36,9 +38,13 @@ Status judge_load(Judge *judge);
 
 void judge_close(Judge *judge);
 
-/* STATUS_DATA if a network may have trained on rows that are to judge it: the data are not those of
- * its training, or it held out other rows than the first one. */
-Status judge_check_hold_out(const Judge *judge);
+/* Whether the data are those that the first checkpoint was trained on, so that its held-out rows
+ * are there. */
+bool judge_has_own_data(const Judge *judge);
+
+/* **Collective.** STATUS_DATA if a network was trained on some of these rows, with their number, or
+ * if an older checkpoint does not tell; with `allow`, a warning instead. */
+Status judge_check_overlap(const Judge *judge, const EvaluationImages *images, bool allow);
 
 /* **Collective.** probabilities (count, 10) = the mean over the networks and the views of each
  * image, the same on all ranks. *tally is of these probabilities, its loss cut off at Keras's 1e-7;

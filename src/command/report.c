@@ -7,6 +7,7 @@
 #include "command/command.h"
 #include "command/run_page.h"
 #include "mnist_dist/base/log.h"
+#include "mnist_dist/report/plots.h"
 
 Status command_report(Comm *comm, const Arguments *arguments) {
     (void)comm;
@@ -21,6 +22,7 @@ Status command_report(Comm *comm, const Arguments *arguments) {
     else if (count == 1)
         run_page_path(path, records[0].directory);
     status = report_write(path, records, count);
+    if (status == STATUS_OK && count == 1) status = plots_write(&records[0]);
     if (status == STATUS_OK && count == 1)
         log_line("%s: the page of %s", path, records[0].directory);
     else if (status == STATUS_OK)

@@ -31,8 +31,9 @@ typedef struct Plot {
     double columns[MOST_COLUMNS * DOTS_ACROSS]; /* the line; NAN where it has nothing */
 } Plot;
 
+/* NAN stays NAN: an epoch without validation. */
 static double drawn_value(const WatchChart *chart, double value) {
-    return log(fmax(chart->is_accuracy ? 1.0 - value : value, LEAST));
+    return isnan(value) ? NAN : log(fmax(chart->is_accuracy ? 1.0 - value : value, LEAST));
 }
 
 static double step_value(const Plot *plot, size_t step) {
@@ -61,7 +62,7 @@ static double column_mean(const Plot *plot, int column) {
 }
 
 static void widen(Plot *plot, double value) {
-    if (!isfinite(value)) return;
+    if (isnan(value)) return;
     plot->low = fmin(plot->low, value);
     plot->high = fmax(plot->high, value);
 }
@@ -91,7 +92,7 @@ static void set_dot(const Plot *plot, int x, int y) {
     if (row >= plot->screen->rows || column >= plot->screen->columns) return;
     uint32_t before = plot->screen->cells[row * plot->screen->columns + column].symbol;
     uint32_t symbol = (before >= 0x2800 ? before : 0x2800) | bits[y % DOTS_DOWN][x % DOTS_ACROSS];
-    screen_set(plot->screen, row, column, symbol, INK_BLUE);
+    screen_set(plot->screen, row, column, symbol, INK_ORANGE);
 }
 
 /* A column of dots down or up to the one before, so that the line has no gaps. */
@@ -116,7 +117,7 @@ static void draw_marks(const Plot *plot) {
         int y = dot_row(plot, drawn_value(plot->chart, value)) / DOTS_DOWN;
         screen_set(plot->screen, plot->box.row + y,
                    plot->box.column + (int)smaller((size_t)x, (size_t)plot->box.columns - 1), MARK,
-                   INK_ORANGE);
+                   INK_BLUE);
     }
 }
 
@@ -145,8 +146,8 @@ static void draw_title(Screen *screen, WatchBox box, const WatchChart *chart) {
     int column = screen_print(screen, box.row, box.column, INK_BOLD, "%s  ", chart->title);
     size_t legend = strlen(chart->steps_name) + strlen(chart->epochs_name) + 7;
     if (column - box.column + (int)legend > box.columns) return;
-    column = screen_print(screen, box.row, column, INK_BLUE, "⠒⠒ %s  ", chart->steps_name);
-    screen_print(screen, box.row, column, INK_ORANGE, "• %s", chart->epochs_name);
+    column = screen_print(screen, box.row, column, INK_ORANGE, "⠒⠒ %s  ", chart->steps_name);
+    screen_print(screen, box.row, column, INK_BLUE, "• %s", chart->epochs_name);
 }
 
 void watch_draw_chart(Screen *screen, WatchBox box, const WatchChart *chart) {

@@ -127,15 +127,20 @@ static void draw_bars(Screen *screen, const Watch *watch) {
 
 /* ---- figures ---- */
 
-static bool validates(const History *history) {
-    size_t count = history->epochs.count;
-    return count > 0 && !isnan(history_epoch(history, count - 1, EPOCH_VAL_ACCURACY));
+/* The last epoch that has the quantity: not every one may be validated, and none need be. */
+static bool find_last(size_t *last, const History *history, EpochQuantity quantity) {
+    for (*last = history->epochs.count; *last > 0; (*last)--)
+        if (!isnan(history_epoch(history, *last - 1, quantity))) break;
+    return (*last)-- > 0;
 }
 
 static size_t best_epoch(const History *history, EpochQuantity quantity) {
     size_t best = 0;
-    for (size_t i = 1; i < history->epochs.count; i++)
-        if (history_epoch(history, i, quantity) > history_epoch(history, best, quantity)) best = i;
+    for (size_t i = 1; i < history->epochs.count; i++) {
+        double value = history_epoch(history, i, quantity);
+        double before = history_epoch(history, best, quantity);
+        if (value > before || isnan(before)) best = i;
+    }
     return best;
 }
 
@@ -147,31 +152,29 @@ static void draw_now(Screen *screen, int row, const Watch *watch) {
                  live->loss, 100.0 * live->accuracy, live->learning_rate);
 }
 
-/* The last whole epoch. */
+/* The last epoch that was validated or, without validation, the last. */
 static void draw_last(Screen *screen, int row, const History *history) {
-    size_t last = history->epochs.count - 1;
-    if (validates(history))
-        screen_print(screen, row, 0, INK_PLAIN,
-                     "epoch %zu: val_accuracy %.2f %%  val_loss %.4f  rate %.3g  %.0f images/s",
-                     last + 1, 100.0 * history_epoch(history, last, EPOCH_VAL_ACCURACY),
-                     history_epoch(history, last, EPOCH_VAL_LOSS),
-                     history_epoch(history, last, EPOCH_LEARNING_RATE),
-                     history_epoch(history, last, EPOCH_IMAGES_PER_SECOND));
-    else
-        screen_print(screen, row, 0, INK_PLAIN,
-                     "epoch %zu: accuracy %.2f %%  loss %.4f  rate %.3g  %.0f images/s", last + 1,
-                     100.0 * history_epoch(history, last, EPOCH_ACCURACY),
-                     history_epoch(history, last, EPOCH_LOSS),
-                     history_epoch(history, last, EPOCH_LEARNING_RATE),
-                     history_epoch(history, last, EPOCH_IMAGES_PER_SECOND));
+    size_t last;
+    bool validates = find_last(&last, history, EPOCH_VAL_ACCURACY);
+    if (!validates) last = history->epochs.count - 1;
+    EpochQuantity accuracy = validates ? EPOCH_VAL_ACCURACY : EPOCH_ACCURACY;
+    EpochQuantity loss = validates ? EPOCH_VAL_LOSS : EPOCH_LOSS;
+    const char *prefix = validates ? "val_" : "";
+    screen_print(screen, row, 0, INK_PLAIN,
+                 "epoch %zu: %saccuracy %.2f %%  %sloss %.4f  rate %.3g  %.0f images/s", last + 1,
+                 prefix, 100.0 * history_epoch(history, last, accuracy), prefix,
+                 history_epoch(history, last, loss),
+                 history_epoch(history, last, EPOCH_LEARNING_RATE),
+                 history_epoch(history, last, EPOCH_IMAGES_PER_SECOND));
 }
 
 static void draw_best(Screen *screen, int row, const History *history) {
-    EpochQuantity watched = validates(history) ? EPOCH_VAL_ACCURACY : EPOCH_ACCURACY;
+    size_t last;
+    bool validates = find_last(&last, history, EPOCH_VAL_ACCURACY);
+    EpochQuantity watched = validates ? EPOCH_VAL_ACCURACY : EPOCH_ACCURACY;
     size_t best = best_epoch(history, watched);
     screen_print(screen, row, 0, INK_GREEN, "best so far: %saccuracy %.2f %% in epoch %zu",
-                 validates(history) ? "val_" : "", 100.0 * history_epoch(history, best, watched),
-                 best + 1);
+                 validates ? "val_" : "", 100.0 * history_epoch(history, best, watched), best + 1);
 }
 
 /* Returns the row behind the figures. */

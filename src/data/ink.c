@@ -19,8 +19,9 @@ static const float OUTSTANDING = 3.0F, CERTAIN = 5.0F; /* in standard deviations
 static const float FULL_SHARE = 0.6F; /* the threshold is at most this share of full ink */
 
 /* As shares of a digit's longer side. By the measure below, half of 10,000 of MNIST's training rows
- * have strokes wider than 0.098, nine tenths wider than 0.070. */
-static const float STROKE = 0.1F, THIN = 0.07F;
+ * have strokes wider than 0.098, nine tenths wider than 0.070,
+ * one in a hundred wider than 0.180. */
+static const float STROKE = 0.1F, THIN = 0.07F, SOLID = 0.24F;
 
 /* ---- gray ---- */
 
@@ -84,17 +85,15 @@ static float least_ink(const Ink *ink) {
     return fmaxf(OUTSTANDING * ink->noise, 0.5F * LEAST_CONTRAST);
 }
 
-/* Light on dark becomes dark on light. */
-static void turn_ink_positive(Ink *ink) {
-    size_t pixels = ink->width * ink->height;
+/* Whether it is light on dark. */
+static bool is_brighter(const Ink *ink) {
     double dark = 0.0, light = 0.0, least = (double)least_ink(ink);
-    for (size_t i = 0; i < pixels; i++) {
+    for (size_t i = 0; i < ink->width * ink->height; i++) {
         double value = (double)ink->values[i];
         if (value > least) dark += value - least;
         if (value < -least) light -= value + least;
     }
-    if (light <= dark) return;
-    for (size_t i = 0; i < pixels; i++) ink->values[i] = -ink->values[i];
+    return light > dark;
 }
 
 typedef struct Histogram {
@@ -147,13 +146,22 @@ static bool find_threshold(Ink *ink) {
     return ink->full >= fmaxf(LEAST_CONTRAST, CERTAIN * ink->noise);
 }
 
-Status ink_read(Ink *ink, bool *found, const Gray *gray) {
+static void negate(Ink *ink) {
+    for (size_t i = 0; i < ink->width * ink->height; i++) ink->values[i] = -ink->values[i];
+}
+
+Status ink_read(Ink *ink, bool *found, const Gray *gray, InkPaper paper) {
     *ink = (Ink){0};
     Status status = shrink(ink, gray);
     if (status != STATUS_OK) return status;
     smooth(ink);
-    ink_remove_paper(ink);
-    turn_ink_positive(ink);
+    if (paper == INK_BRIGHT_ON_ROUGH) negate(ink);
+    if (paper == INK_ON_SMOOTH) {
+        ink_remove_paper(ink);
+        if (is_brighter(ink)) negate(ink);
+    } else {
+        ink_remove_local_paper(ink);
+    }
     *found = find_threshold(ink);
     return STATUS_OK;
 }
@@ -208,6 +216,13 @@ static void thicken(Ink *ink) {
     if (width >= THIN * (float)side) return;
     int rounds = (int)lroundf((STROKE * (float)side - width) / 2.0F);
     for (int i = 0; i < rounds; i++) grow(ink, i % 2 == 0);
+}
+
+bool ink_has_strokes(const Ink *ink) {
+    size_t side;
+    float width;
+    measure(&side, &width, ink);
+    return side > 0 && width <= SOLID * (float)side;
 }
 
 void ink_finish(Ink *ink) {

@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "gray.h"
 #include "ink.h"
@@ -36,19 +37,37 @@ static void to_bytes(uint8_t image[DIGIT_PIXELS], const float digit[DIGIT_PIXELS
     for (size_t i = 0; i < DIGIT_PIXELS; i++) image[i] = (uint8_t)lroundf(255.0F * digit[i]);
 }
 
-static Status place_digit(uint8_t image[DIGIT_PIXELS], bool *found, const Gray *gray) {
+/* With the background taken to be one thing. *sure says whether the ink is drawn in strokes. */
+static Status place_from(uint8_t image[DIGIT_PIXELS], bool *found, bool *sure, const Gray *gray,
+                         InkPaper paper) {
     Ink ink;
     float digit[DIGIT_PIXELS];
     Status status;
-    TRY(ink_read(&ink, found, gray));
+    TRY(ink_read(&ink, found, gray, paper));
     if (*found) TRY(ink_keep_digit(&ink, found));
     if (!*found) goto cleanup;
     ink_finish(&ink);
+    *sure = ink_has_strokes(&ink);
     *found = centre_digit(digit, ink.values, ink.height, ink.width);
     to_bytes(image, digit);
 cleanup:
     ink_free(&ink);
     return status;
+}
+
+/* The first background under which there are strokes; else the first under which there is anything.
+ */
+static Status place_digit(uint8_t image[DIGIT_PIXELS], bool *found, const Gray *gray) {
+    for (InkPaper paper = INK_ON_SMOOTH; paper < INK_PAPERS; paper++) {
+        uint8_t tried[DIGIT_PIXELS];
+        bool here = false, sure = false;
+        Status status = place_from(tried, &here, &sure, gray, paper);
+        if (status != STATUS_OK) return status;
+        if (here && (sure || !*found)) memcpy(image, tried, sizeof tried);
+        *found = *found || here;
+        if (sure) break;
+    }
+    return STATUS_OK;
 }
 
 /* What is drawn in white on nothing shows on black paper only. */

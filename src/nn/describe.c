@@ -1,4 +1,4 @@
-/* What a model says of itself: sizes, names, the table for people and the JSON for Keras. */
+/* What a model says of itself: sizes, names, the table for people. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,9 +34,9 @@ const char *model_layer_name(const Model *model, size_t index) {
 ModelLayerInfo model_layer_info(const Model *model, size_t index) {
     const Layer *layer = &model->layers[index];
     Shape s = layer->out;
-    if (s.flat)
-        return (ModelLayerInfo){layer->kind->class_name, 1, {s.c, 0, 0}, layer->parameter_count};
-    return (ModelLayerInfo){layer->kind->class_name, 3, {s.h, s.w, s.c}, layer->parameter_count};
+    size_t numbers = layer->parameter_count + layer->buffer_count;
+    if (s.flat) return (ModelLayerInfo){layer->kind->class_name, 1, {s.c, 0, 0}, numbers};
+    return (ModelLayerInfo){layer->kind->class_name, 3, {s.h, s.w, s.c}, numbers};
 }
 
 const char *model_layer_kernel(const Model *model, size_t index) {
@@ -152,38 +152,8 @@ static void write_summary(FILE *out, const Model *model) {
     write_rule(out, '_');
 }
 
-void layer_write_weights_config(FILE *out, const Layer *layer) {
-    fprintf(out,
-            ",\"activation\":\"%s\",\"use_bias\":%s,"
-            "\"kernel_initializer\":{\"class_name\":\"GlorotUniform\",\"config\":{\"seed\":null}},"
-            "\"bias_initializer\":{\"class_name\":\"Zeros\",\"config\":{}},"
-            "\"kernel_regularizer\":null,\"bias_regularizer\":null,\"activity_regularizer\":null,"
-            "\"kernel_constraint\":null,\"bias_constraint\":null",
-            activation_name(layer->activation), layer_has_bias(layer) ? "true" : "false");
-}
-
-static void write_layer_config(FILE *out, const Layer *layer) {
-    fprintf(out,
-            ",{\"class_name\":\"%s\",\"config\":{\"name\":\"%s\",\"trainable\":true,"
-            "\"dtype\":\"float32\"",
-            layer->kind->class_name, layer->name);
-    layer->kind->write_config(out, layer);
-    fputs("}}", out);
-}
-
-static void write_keras_config(FILE *out, const Model *model) {
-    fprintf(out,
-            "{\"class_name\":\"Sequential\",\"config\":{\"name\":\"sequential\",\"layers\":["
-            "{\"class_name\":\"InputLayer\",\"config\":{\"batch_input_shape\":[null,%zu,%zu,%zu],"
-            "\"dtype\":\"float32\",\"sparse\":false,\"ragged\":false,\"name\":\"input_1\"}}",
-            model->input.h, model->input.w, model->input.c);
-    for (size_t i = 0; i < model->layer_count; i++) write_layer_config(out, &model->layers[i]);
-    fputs("]}}", out);
-}
-
-/* The text that `write` makes, in memory that the caller frees. */
-static Status capture(char **text, void (*write)(FILE *out, const Model *model),
-                      const Model *model) {
+Status model_capture(char **text, void (*write)(FILE *out, const Model *model),
+                     const Model *model) {
     char *memory = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&memory, &size);
@@ -199,9 +169,5 @@ static Status capture(char **text, void (*write)(FILE *out, const Model *model),
 }
 
 Status model_summary(char **text, const Model *model) {
-    return capture(text, write_summary, model);
-}
-
-Status model_keras_config(char **text, const Model *model) {
-    return capture(text, write_keras_config, model);
+    return model_capture(text, write_summary, model);
 }

@@ -3,9 +3,9 @@
  * A kind of layer is one file with a LayerKind in it, and one row in the table of plan.c. A layer
  * is planned once (shapes checked, sizes known), and after that its functions cannot fail and
  * allocate nothing: all they touch comes in a LayerCall. The input's gradient and the weights'
- * gradient are calls apart, so that a caller may make them at different times. A layer names the
- * layer it reads by index, so that a network need not be a chain, although today's are. Refused:
- * objects with buffers of their own, which would tie weights and activations to one thread. */
+ * gradient are calls apart, so that a caller may make them at different times. A layer reads the
+ * one before it and perhaps one further back, by index: residual blocks. Refused: objects with
+ * buffers of their own, which would tie weights and activations to one thread. */
 #pragma once
 
 #include <stdbool.h>
@@ -48,13 +48,16 @@ typedef struct Layer {
     Shape in;
     size_t offset;                /* of its parameters in the flat vector */
     size_t buffer_offset;         /* of its buffers, from where buffers begin */
-    const KernelOptions *kernels; /* while it is planned */
+    const KernelOptions *kernels; /* while it is planned ... */
+    const struct Layer *before;   /* ... and the layers before it */
 
     /* Set by kind->plan; what it does not set is 0. */
     Shape out;
     size_t window[2];         /* conv, pool: height, width */
     size_t stride;            /* conv */
     bool valid;               /* conv: without padding */
+    size_t other;             /* add: index of the other layer that it reads */
+    char saved[WORDS_NAME];   /* the name under which its output is saved; "" if it is not */
     double rate;              /* dropout */
     double slope;             /* leakyrelu */
     double momentum, epsilon; /* batchnorm */
@@ -77,6 +80,7 @@ typedef struct LayerCall {
     const float *buffers; /* (buffer_count): running statistics */
     float *dbuffers;      /* likewise: those of this call */
     const float *x;       /* (n, in) */
+    const float *other;   /* (n, in): output of layer->other, if kind->joins */
     float *dx;            /* (n, in) */
     float *y;             /* (n, out) */
     const float *dy;      /* (n, out), taken through the activation unless kind->activates */
@@ -91,6 +95,9 @@ struct LayerKind {
     const char *name;       /* Keras's name of the first such layer: "conv2d" */
     bool alias;             /* y is x and dy is dx: no memory, and no functions below but plan */
     bool activates;         /* backward takes dy through the activation by itself */
+    bool bare;              /* in Keras an activation is a layer of its own, which then follows */
+    bool joins;             /* reads layer->other too; backward gives it dy as its gradient */
+    bool marks;             /* no layer, but a name for the one before: no functions but plan */
 
     /* Reads the words that follow the layer's own and fills the plan; STATUS_USAGE with remedy. */
     Status (*plan)(Layer *layer, Words *words);
@@ -112,9 +119,9 @@ struct LayerKind {
 };
 
 extern const LayerKind conv_kind, dense_kind, batchnorm_kind, relu_kind, leakyrelu_kind,
-    maxpool_kind, avgpool_kind, globalavgpool_kind, dropout_kind, flatten_kind;
+    maxpool_kind, avgpool_kind, globalavgpool_kind, dropout_kind, flatten_kind, save_kind, add_kind;
 
-/* Follows a batchnorm that has one, for Keras, whose batch normalisation has none. */
+/* What follows a layer that is bare and has an activation: an alias, since that layer does it. */
 extern const LayerKind activation_kind;
 
 /* Appends an array to the layer's parameters. STATUS_USAGE if the model becomes absurdly large. */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mnist_dist/base/clones.h"
 #include "mnist_dist/base/memory.h"
 #include "mnist_dist/base/minmax.h"
 #include "nn/plan.h"
@@ -101,6 +102,7 @@ static LayerCall make_call(const Model *model, const Layer *layer, const float *
     LayerCall call = {.layer = layer, .pass = pass, .params = params + layer->offset};
     call.buffers = params + layer->buffer_offset;
     call.x = output_of(model, scratch, layer->input, pass);
+    if (layer->kind->joins) call.other = output_of(model, scratch, layer->other, pass);
     call.y = floats_at(scratch, regions->output);
     call.kept = scratch->memory + regions->kept;
     call.workspace = scratch_workspace(scratch);
@@ -138,6 +140,23 @@ static void backward_layer(const Model *model, const LayerCall *call, float *dy,
     if (layer->index > model->first_trained) layer->kind->backward_input(call);
 }
 
+VECTOR_CLONES static void add(float *restrict to, const float *restrict from, size_t count) {
+    for (size_t i = 0; i < count; i++) to[i] += from[i];
+}
+
+/* The output of layer `index` is read by the layer that follows, which has written its gradient by
+ * now, and by those that join it to theirs: in their order. */
+static void add_joined(const Model *model, size_t index, const Scratch *scratch,
+                       const ModelPass *pass) {
+    const Layer *layer = &model->layers[index];
+    if (layer->saved[0] == '\0') return;
+    for (size_t i = index + 1; i < model->layer_count; i++)
+        if (model->layers[i].kind->joins && model->layers[i].other == index)
+            add(floats_at(scratch, scratch->regions[index].gradient),
+                floats_at(scratch, scratch->regions[i].gradient),
+                pass->count * shape_size(layer->out));
+}
+
 static void clear_gradients(const Model *model, const ModelGradients *gradients) {
     size_t all = model_parameter_count(model);
     size_t begin = gradients->late == NULL ? all : gradients->late->begin;
@@ -171,6 +190,7 @@ void model_backward(const Model *model, const float *params, Scratch *scratch,
     for (size_t i = model->layer_count; i-- > model->first_trained;) {
         LayerCall call =
             make_call(model, &model->layers[i], params, scratch, pass, gradients->dparams);
+        add_joined(model, i, scratch, pass);
         backward_layer(model, &call, floats_at(scratch, scratch->regions[i].gradient), gradients);
     }
     model_statistics(model, params, scratch, pass, gradients->dparams);

@@ -10,13 +10,12 @@
 #include "mnist_dist/base/memory.h"
 
 static const LayerKind *const kinds[] = {
-    &conv_kind,    &dense_kind,   &batchnorm_kind,     &relu_kind,    &leakyrelu_kind,
-    &maxpool_kind, &avgpool_kind, &globalavgpool_kind, &dropout_kind, &flatten_kind,
+    &conv_kind,      &dense_kind,   &batchnorm_kind, &relu_kind,
+    &leakyrelu_kind, &maxpool_kind, &avgpool_kind,   &globalavgpool_kind,
+    &dropout_kind,   &flatten_kind, &save_kind,      &add_kind,
 };
 
 enum { KIND_COUNT = sizeof kinds / sizeof *kinds };
-
-#define MAX_PARAMETERS 2147483647.0
 
 static Status choose_kind(const LayerKind **kind, Words *words) {
     const char *known[KIND_COUNT];
@@ -29,99 +28,13 @@ static Status choose_kind(const LayerKind **kind, Words *words) {
 }
 
 /* Keras's default names: "conv2d", "conv2d_1" ... */
-static void name_layer(Layer *layer, const Layer *layers) {
+static void name_layer(Layer *layer) {
     size_t same = 0;
-    for (size_t i = 0; i < layer->index; i++) same += layers[i].kind == layer->kind;
+    for (size_t i = 0; i < layer->index; i++) same += layer->before[i].kind == layer->kind;
     if (same == 0)
         snprintf(layer->name, sizeof layer->name, "%s", layer->kind->name);
     else
         snprintf(layer->name, sizeof layer->name, "%s_%zu", layer->kind->name, same);
-}
-
-/* Appends an array that begins at `offset`. */
-static Status add_tensor(Layer *layer, const Words *words, ModelTensor tensor,
-                         const size_t dims[]) {
-    double count = 1.0;
-    for (int i = 0; i < tensor.rank; i++) count *= (double)dims[i];
-    if (count + (double)tensor.offset > MAX_PARAMETERS)
-        return words_fail(words,
-                          "%.0f parameters are more than a model may have (2^31 - 1); make "
-                          "this layer or the one before it smaller",
-                          count + (double)tensor.offset);
-    tensor.count = 1;
-    for (int i = 0; i < tensor.rank; i++) tensor.count *= tensor.dims[i] = dims[i];
-    layer->tensors[layer->tensor_count++] = tensor;
-    return STATUS_OK;
-}
-
-static size_t last_count(const Layer *layer) {
-    return layer->tensors[layer->tensor_count - 1].count;
-}
-
-Status layer_add_tensor(Layer *layer, const Words *words, const char *name, int rank,
-                        const size_t dims[]) {
-    ModelTensor tensor = {.layer = layer->name, .name = name, .rank = rank};
-    tensor.offset = layer->offset + layer->parameter_count;
-    Status status = add_tensor(layer, words, tensor, dims);
-    if (status == STATUS_OK) layer->parameter_count += last_count(layer);
-    return status;
-}
-
-Status layer_add_buffer(Layer *layer, const Words *words, const char *name, size_t count) {
-    ModelTensor tensor = {.layer = layer->name, .name = name, .rank = 1, .buffer = true};
-    tensor.offset = layer->buffer_offset + layer->buffer_count;
-    Status status = add_tensor(layer, words, tensor, &count);
-    if (status == STATUS_OK) layer->buffer_count += last_count(layer);
-    return status;
-}
-
-Status layer_needs_image(const Layer *layer, const Words *words) {
-    if (!layer->in.flat) return STATUS_OK;
-    return words_fail(words,
-                      "%s needs an image, and its input is %zu numbers in a row; put it "
-                      "before flatten",
-                      layer->kind->word, layer->in.c);
-}
-
-Status layer_needs_flat(const Layer *layer, const Words *words) {
-    if (layer->in.flat) return STATUS_OK;
-    return words_fail(words,
-                      "%s needs its input in a row, and that is (%zu, %zu, %zu); add "
-                      "flatten before it",
-                      layer->kind->word, layer->in.h, layer->in.w, layer->in.c);
-}
-
-static bool contradicts(const LayerOptions *options, size_t choice) {
-    bool again = options->seen[choice];
-    for (size_t i = 0; choice < ACTIVATION_COUNT && i < ACTIVATION_COUNT; i++)
-        again = again || options->seen[i];
-    return again;
-}
-
-Status layer_read_option(LayerOptions *options, Layer *layer, Words *words) {
-    size_t choice = 0;
-    Status status = words_choose(&choice, words, "unknown word", options->known, options->count);
-    if (status != STATUS_OK) return status;
-    if (contradicts(options, choice))
-        return words_fail(words,
-                          "\"%s\" is said twice, or against another word; remove one of them",
-                          options->known[choice]);
-    options->seen[choice] = true;
-    options->last = choice;
-    if (choice < ACTIVATION_COUNT) layer->activation = (Activation)choice;
-    return STATUS_OK;
-}
-
-Status layer_add_weights(Layer *layer, const Words *words, int rank, const size_t dims[],
-                         bool biased) {
-    Status status = layer_add_tensor(layer, words, "kernel", rank, dims);
-    if (status != STATUS_OK || !biased) return status;
-    return layer_add_tensor(layer, words, "bias", 1, &dims[rank - 1]);
-}
-
-const float *layer_bias(const LayerCall *call, size_t used) {
-    if (layer_has_bias(call->layer)) return call->params + call->layer->tensors[0].count;
-    return memset(call->workspace + used, 0, call->layer->out.c * sizeof(float));
 }
 
 static Status check_size(const Layer *layer, const Words *words) {
@@ -142,13 +55,12 @@ static Status check_place(const Layer *layer, const Words *words, bool last) {
 }
 
 /* `item` is the layer's place in the list. */
-static Status plan_layer(Layer *layer, const Layer *layers, const char *text, size_t length,
-                         size_t item, bool last) {
+static Status plan_layer(Layer *layer, const char *text, size_t length, size_t item, bool last) {
     Words words;
     Status status = STATUS_OK;
     TRY(words_split(&words, text, length, item + 1));
     TRY(choose_kind(&layer->kind, &words));
-    name_layer(layer, layers);
+    if (!layer->kind->marks) name_layer(layer);
     TRY(layer->kind->plan(layer, &words));
     TRY(check_size(layer, &words));
     TRY(check_place(layer, &words, last));
@@ -156,7 +68,7 @@ cleanup:
     return status;
 }
 
-static size_t count_layers(const char *list) {
+static size_t count_items(const char *list) {
     size_t count = 1;
     for (const char *c = list; *c != '\0'; c++) count += *c == ',';
     return count;
@@ -170,7 +82,7 @@ KernelOptions model_kernels(const ModelOptions *options) {
 static Layer *begin_layer(Model *model) {
     size_t index = model->layer_count;
     Layer *layer = &model->layers[index];
-    layer->index = index;
+    *layer = (Layer){.index = index, .before = model->layers};
     layer->input = index == 0 ? LAYER_IMAGES : index - 1;
     layer->in = index == 0 ? model->input : model->layers[layer->input].out;
     layer->offset = model->trained_count;
@@ -178,7 +90,9 @@ static Layer *begin_layer(Model *model) {
     return layer;
 }
 
-static void end_layer(Model *model, const Layer *layer) {
+static void end_layer(Model *model, Layer *layer) {
+    layer->kernels = NULL;
+    layer->before = NULL;
     model->layer_count++;
     model->tensor_count += layer->tensor_count;
     model->trained_count += layer->parameter_count;
@@ -192,23 +106,51 @@ static void add_activation(Model *model) {
     layer->kind = &activation_kind;
     layer->activation = activation;
     layer->out = layer->in;
-    name_layer(layer, model->layers);
+    name_layer(layer);
     end_layer(model, layer);
 }
 
-static Status plan_layers(Model *model, const ModelOptions *options, size_t items) {
+/* One item of the list: a layer, perhaps two, or a name for the layer before. */
+static Status plan_item(Model *model, const KernelOptions *kernels, const char *text, size_t length,
+                        size_t item, bool last) {
+    Layer *layer = begin_layer(model);
+    layer->kernels = kernels;
+    Status status = plan_layer(layer, text, length, item, last);
+    if (status != STATUS_OK) return status;
+    if (layer->kind->marks) {
+        memcpy(model->layers[layer->input].saved, layer->saved, sizeof layer->saved);
+        return STATUS_OK;
+    }
+    end_layer(model, layer);
+    if (layer->kind->bare && layer->activation != ACTIVATION_LINEAR) add_activation(model);
+    return STATUS_OK;
+}
+
+static Status plan_items(Model *model, const ModelOptions *options, size_t items) {
     const KernelOptions kernels = model_kernels(options);
     const char *list = options->layers;
     for (size_t item = 0; item < items; item++) {
         size_t length = strcspn(list, ",");
-        Layer *layer = begin_layer(model);
-        layer->kernels = &kernels;
-        Status status = plan_layer(layer, model->layers, list, length, item, item + 1 == items);
+        Status status = plan_item(model, &kernels, list, length, item, item + 1 == items);
         if (status != STATUS_OK) return status;
-        layer->kernels = NULL;
-        end_layer(model, layer);
-        if (layer->kind->activates && layer->activation != ACTIVATION_LINEAR) add_activation(model);
         list += length + 1;
+    }
+    return STATUS_OK;
+}
+
+/* A name that nothing reads is a mistake. */
+static Status check_saved(const Model *model) {
+    for (size_t i = 0; i < model->layer_count; i++) {
+        const Layer *layer = &model->layers[i];
+        bool read = layer->saved[0] == '\0';
+        for (size_t k = i + 1; k < model->layer_count; k++)
+            read = read || (model->layers[k].kind->joins && model->layers[k].other == i);
+        if (!read)
+            return status_fail(
+                STATUS_USAGE,
+                "model.layers: \"save %s\": nothing adds it; put \"add %s\" where the "
+                "block ends, or remove it",
+                layer->saved, layer->saved);
     }
     return STATUS_OK;
 }
@@ -230,12 +172,13 @@ Status model_plan(Model **out, const ModelOptions *options, Shape input) {
     Status status = STATUS_OK;
     Model *model = NULL;
     KernelOptions kernels = model_kernels(options);
-    size_t items = count_layers(options->layers);
+    size_t items = count_items(options->layers);
     TRY(kernels_check(&kernels));
     TRY(MEMORY_NEW(&model, 1));
     model->input = input;
     TRY(MEMORY_NEW(&model->layers, 2 * items));
-    TRY(plan_layers(model, options, items));
+    TRY(plan_items(model, options, items));
+    TRY(check_saved(model));
     place_buffers(model);
     while (model->layers[model->first_trained].parameter_count == 0) model->first_trained++;
     *out = model;

@@ -16,6 +16,9 @@ struct Model {
 /* model_new for images of any shape. */
 Status model_plan(Model **out, const ModelOptions *options, Shape input);
 
+/* The text that `write` makes, in memory that the caller frees. */
+Status model_capture(char **text, void (*write)(FILE *out, const Model *model), const Model *model);
+
 float *scratch_workspace(const Scratch *scratch);
 
 /* backward_weights for a late layer: its factors, and the bias's gradient. */

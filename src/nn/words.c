@@ -133,6 +133,15 @@ Status words_rate(double *rate, Words *words, const char *what) {
     return fail_value(words, word, what, "a number from 0 to below 1");
 }
 
+Status words_name(char name[WORDS_NAME], Words *words, const char *what) {
+    const char *word = take(words);
+    size_t length = strlen(word);
+    if (length == 0 || length >= WORDS_NAME)
+        return fail_value(words, word, what, "a word of up to 15 characters");
+    memcpy(name, word, length + 1);
+    return STATUS_OK;
+}
+
 Status words_end(const Words *words) {
     if (!words_left(words)) return STATUS_OK;
     return words_fail(words,

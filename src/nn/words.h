@@ -6,7 +6,7 @@
 
 #include "mnist_dist/base/status.h"
 
-enum { WORDS_TEXT = 128, WORDS_MAX = 16, WORDS_MAX_SIZE = 1000000 };
+enum { WORDS_TEXT = 128, WORDS_MAX = 16, WORDS_MAX_SIZE = 1000000, WORDS_NAME = 16 };
 
 typedef struct Words {
     size_t number;          /* of the layer, from 1 */
@@ -37,6 +37,9 @@ bool words_left(const Words *words);
 Status words_size(size_t *size, Words *words, const char *what);
 Status words_pair(size_t pair[2], Words *words, const char *what);
 Status words_rate(double *rate, Words *words, const char *what);
+
+/* The next word as it is: up to WORDS_NAME - 1 characters. */
+Status words_name(char name[WORDS_NAME], Words *words, const char *what);
 
 /* STATUS_USAGE if a word is left. */
 Status words_end(const Words *words);

@@ -76,10 +76,13 @@ static json_t *layer(const RunRecord *record, size_t index, bool kernels) {
 static json_t *model(const RunRecord *record) {
     json_t *layers = json_array();
     bool good = layers != NULL, kernels = has_run_kernels(record);
-    for (size_t i = 0; good && i < model_layer_count(record->model); i++)
+    size_t parameters = 0; /* the flat vector has gaps */
+    for (size_t i = 0; good && i < model_layer_count(record->model); i++) {
+        parameters += model_layer_info(record->model, i).parameters;
         good = data_append(layers, layer(record, i, kernels));
-    return json_pack("{s:I,s:o}", "parameters", (json_int_t)model_parameter_count(record->model),
-                     "layers", data_finish(layers, good));
+    }
+    return json_pack("{s:I,s:o}", "parameters", (json_int_t)parameters, "layers",
+                     data_finish(layers, good));
 }
 
 static json_t *config(const RunRecord *record) {

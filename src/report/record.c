@@ -1,7 +1,7 @@
 /* Reading a run's directory; see the header.
  *
- * best.h5 is read beside the newest checkpoint, since its weights are those that predict whatever
- * the run keeps for itself. What is missing is gathered as sentences, for the page and for whoever
+ * The newest checkpoint holds the best network too, so that best.h5 is read only where nothing else
+ * is left. What is missing is gathered as sentences, for the page and for whoever
  * asked for it. */
 #include "mnist_dist/report/record.h"
 
@@ -75,6 +75,11 @@ static Status take_checkpoint(RunRecord *record, Checkpoint *checkpoint) {
     memcpy(record->date, checkpoint->date, sizeof record->date);
     memcpy(record->data_fingerprint, checkpoint->data_fingerprint, DIGEST_TEXT);
     Status status = checkpoint_state_digest(record->digest, checkpoint);
+    float **best = checkpoint->best != NULL ? &checkpoint->best : &checkpoint->params;
+    if (record->progress.best_epoch > 0) {
+        record->params = *best;
+        *best = NULL;
+    }
     record->model = checkpoint->model;
     record->history = checkpoint->history;
     checkpoint->model = NULL;
@@ -93,23 +98,6 @@ static void read_history(RunRecord *record) {
     }
     history_destroy(&record->history);
     record->history = history;
-}
-
-static void read_best(RunRecord *record) {
-    char path[PATH_MAX];
-    Checkpoint best = {0};
-    join(path, record, "checkpoints/best.h5");
-    Status status = STATUS_OK;
-    if (access(path, F_OK) != 0)
-        note_missing(record, "%s is not there: no filters, and no network to try", path);
-    else
-        status = checkpoint_read(&best, path);
-    if (status != STATUS_OK) note_missing(record, "no filters, and no network to try");
-    if (best.parameter_count == model_parameter_count(record->model)) {
-        record->params = best.params;
-        best.params = NULL;
-    }
-    checkpoint_free(&best);
 }
 
 static void read_predictions(RunRecord *record) {
@@ -140,7 +128,6 @@ Status run_record_read(RunRecord *record, const char *directory) {
     TRY(read_newest(&checkpoint, record));
     TRY(take_checkpoint(record, &checkpoint));
     read_history(record);
-    read_best(record);
     read_predictions(record);
 cleanup:
     checkpoint_free(&checkpoint);

@@ -25,6 +25,7 @@ const ProgressField PROGRESS_TABLE[PROGRESS_FIELDS] = {
 
 const char CHECKPOINT_BEST[] = "/training/best_params";
 const char CHECKPOINT_LIVE[] = "/training/live_params";
+const char CHECKPOINT_TRAINED[] = "/data/trained";
 
 _Static_assert(sizeof(Progress) == PROGRESS_FIELDS * 8, "a field of Progress is not in the table");
 
@@ -62,6 +63,7 @@ void checkpoint_free(Checkpoint *checkpoint) {
     free(checkpoint->params);
     free(checkpoint->live);
     free(checkpoint->best);
+    row_hashes_free(&checkpoint->trained);
     model_destroy(checkpoint->model);
     history_destroy(&checkpoint->history);
     checkpoint->model = NULL;

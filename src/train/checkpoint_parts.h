@@ -28,6 +28,8 @@ void checkpoint_slot_name(char name[CHECKPOINT_NAME], const Checkpoint *checkpoi
 /* The flat vectors Checkpoint.best and Checkpoint.live, if they are there. */
 extern const char CHECKPOINT_BEST[], CHECKPOINT_LIVE[];
 
+extern const char CHECKPOINT_TRAINED[]; /* RowHashes */
+
 /* One row for each field of Progress: from it come writing, reading, comparing and the digest. */
 typedef enum FieldType { FIELD_I64, FIELD_U64, FIELD_F64 } FieldType;
 typedef struct ProgressField {

@@ -121,6 +121,16 @@ cleanup:
     return status;
 }
 
+static Status read_trained(RowHashes *trained, H5File *file) {
+    Status status = STATUS_OK;
+    if (!h5file_has(file, CHECKPOINT_TRAINED)) return STATUS_OK;
+    TRY(h5file_shape(file, CHECKPOINT_TRAINED, H5_U64, 1, &trained->count));
+    TRY(MEMORY_NEW(&trained->values, trained->count));
+    TRY(h5file_read(file, CHECKPOINT_TRAINED, H5_U64, 1, &trained->count, trained->values));
+cleanup:
+    return status;
+}
+
 /* Attributes of /data and /provenance that the program uses. */
 static Status read_record(Checkpoint *checkpoint, H5File *file, const char *path) {
     Status status;
@@ -165,6 +175,7 @@ static Status read_content(Checkpoint *checkpoint, H5File *file, const char *pat
     TRY(read_progress(&checkpoint->progress, file, path));
     TRY(history_read(&checkpoint->history, file, "/history"));
     TRY(read_record(checkpoint, file, path));
+    TRY(read_trained(&checkpoint->trained, file));
 cleanup:
     return status;
 }

@@ -166,6 +166,9 @@ static Status write_data(H5File *file, const Checkpoint *checkpoint) {
     TRY(h5file_set_i64(file, "/data", "train_rows", (int64_t)checkpoint->train_rows));
     TRY(h5file_set_i64(file, "/data", "folds", checkpoint->config.data.folds));
     TRY(h5file_set_i64(file, "/data", "fold", config_held_out_fold(&checkpoint->config)));
+    if (checkpoint->trained.count > 0)
+        TRY(h5file_write(file, CHECKPOINT_TRAINED, H5_U64, 1, &checkpoint->trained.count,
+                         checkpoint->trained.values));
 cleanup:
     return status;
 }
@@ -233,10 +236,15 @@ static bool same_vectors(const Checkpoint *a, const Checkpoint *b) {
     return true;
 }
 
+static bool same_hashes(const RowHashes *a, const RowHashes *b) {
+    return a->count == b->count &&
+           (a->count == 0 || memcmp(a->values, b->values, a->count * sizeof *a->values) == 0);
+}
+
 static bool same_content(const Checkpoint *a, const Checkpoint *b) {
     return same_config(&a->config, &b->config) && same_vectors(a, b) &&
            memcmp(&a->progress, &b->progress, sizeof a->progress) == 0 &&
-           history_same(&a->history, &b->history) &&
+           history_same(&a->history, &b->history) && same_hashes(&a->trained, &b->trained) &&
            strcmp(a->data_fingerprint, b->data_fingerprint) == 0 && a->train_rows == b->train_rows;
 }
 

@@ -60,6 +60,9 @@ static Status prepare(Run *run) {
     TRY(evaluator_new(&run->evaluator, run->comm, run->pool, run->model, signals_stop_pending));
     if (comm_rank(run->comm) == 0)
         status = MEMORY_NEW(&run->best, model_parameter_count(run->model));
+    if (status == STATUS_OK && comm_rank(run->comm) == 0)
+        status = row_hashes_new(&run->trained, run->workload.dataset.train_images,
+                                run->workload.split.train, run->workload.split.train_count);
     if (status == STATUS_OK && config->output.report == REPORT_AT_CHECKPOINTS)
         status =
             MEMORY_NEW(&run->probabilities, run->workload.split.validation_count * DIGIT_CLASSES);
@@ -267,6 +270,7 @@ static Status restore(Run *run, Checkpoint *checkpoint, const RunRequest *reques
 
 static void close_run(Run *run) {
     free(run->best);
+    row_hashes_free(&run->trained);
     free(run->probabilities);
     evaluator_destroy(run->evaluator);
     trainer_destroy(run->trainer);

@@ -30,6 +30,7 @@ typedef struct Run {
     Trainer *trainer;
     Evaluator *evaluator;
     float *best;           /* rank 0: the parameters of progress.best_epoch, once there is one */
+    RowHashes trained;     /* rank 0: of the training rows */
     int failed_saves;      /* in a row */
     double epoch_started;  /* clock_seconds */
     uint64_t epoch_images; /* trained since then */

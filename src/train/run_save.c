@@ -24,6 +24,7 @@ Checkpoint run_snapshot(const Run *run, RunStatus mark) {
         .best = run_best_is_current(&trainer->progress) ? NULL : run->best,
         .progress = trainer->progress,
         .history = trainer->history,
+        .trained = run->trained,
         .train_rows = info->train_rows,
         .ranks = comm_size(run->comm),
         .threads = (int)pool_threads(run->pool),

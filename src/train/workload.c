@@ -40,6 +40,12 @@ EvaluationImages workload_validation(const Workload *workload) {
                               .count = workload->split.validation_count};
 }
 
+EvaluationImages workload_labelled(const Workload *workload) {
+    return (EvaluationImages){.images = workload->dataset.train_images,
+                              .labels = workload->dataset.train_labels,
+                              .count = workload->dataset.info.train_rows};
+}
+
 EvaluationImages workload_test(const Workload *workload) {
     return (EvaluationImages){.images = workload->dataset.test_images,
                               .labels = workload->dataset.test_labels,

@@ -7,19 +7,31 @@ export async function contents(locator) {
   return (await locator.textContent()).trim();
 }
 
-// Whether a canvas has curves on it: colour (grids, axes and words are grey) in more than a few of its columns.
-export async function inked(canvas) {
-  const columns = await canvas.evaluate((element) => {
+// In how many columns of a canvas there is the colour, or nearly; without one, any colour (grids, axes and words are grey).
+async function columnsOf(canvas, colour) {
+  return canvas.evaluate((element, wanted) => {
     const { width, height } = element;
-    const { data } = element.getContext('2d').getImageData(0, 0, width, height);
-    const coloured = new Set();
-    for (let i = 0; i < width * height; i++) {
-      const [r, g, b, a] = data.subarray(4 * i, 4 * i + 4);
-      if (a > 60 && Math.max(r, g, b) - Math.min(r, g, b) > 50) coloured.add(i % width);
-    }
-    return coloured.size;
-  });
-  return columns > 50;
+    const copy = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true });
+    copy.drawImage(element, 0, 0);
+    const { data } = copy.getImageData(0, 0, width, height);
+    const alike = ([r, g, b]) => (wanted ? Math.max(...[r, g, b].map((value, i) => Math.abs(value - wanted[i]))) < 40 : Math.max(r, g, b) - Math.min(r, g, b) > 50);
+    const found = new Set();
+    for (let i = 0; i < width * height; i++) if (data[4 * i + 3] > 120 && alike(data.subarray(4 * i, 4 * i + 3))) found.add(i % width);
+    return found.size;
+  }, colour);
+}
+
+export async function inked(canvas) {
+  return await columnsOf(canvas, null) > 50;
+}
+
+// Each curve that the legend of a chart names is there in its colour.
+export async function checkColours(chart, name) {
+  for (const swatch of await chart.locator('.legend .swatch').all()) {
+    const colour = await swatch.evaluate((element) => getComputedStyle(element).borderTopColor.match(/[\d.]+/g).slice(0, 3).map(Number));
+    const columns = await columnsOf(chart.locator('canvas').first(), colour);
+    check(columns > 50, `${name}: ${columns} columns of a curve in ${colour}`);
+  }
 }
 
 export async function checkWidth(page, name) {

@@ -1,7 +1,7 @@
 // A run's page, as people use it.
 //   node run.mjs PAGE.html NAME         NAME is what the page must call the run, letter by letter
 import { check, onScreens, seriousFlaws, SCREENS } from './browser.mjs';
-import { checkCurves, checkWidth, contents, inked } from './moves.mjs';
+import { checkColours, checkCurves, checkWidth, contents, inked } from './moves.mjs';
 
 const [file, runName] = process.argv.slice(2);
 
@@ -98,6 +98,7 @@ await onScreens(file, SCREENS, async (page, screen) => {
   await checkWidth(page, name);
   await checkParts(page, name);
   await checkTheme(page, screen);
+  for (const chart of [0, 1]) await checkColours(page.locator('#curves .chart').nth(chart), name);
   await checkCurves(page, 'curves', name);
   await checkSteps(page, name);
   await checkConfusion(page, name);

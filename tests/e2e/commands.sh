@@ -7,7 +7,8 @@ make_digits 600 50
 # A training leaves what the README says, and finds its end when it is started again.
 train 2 "${quick[@]}" >out.txt
 cd runs/smoke
-for file in config.yaml log.txt metrics.h5 metrics.csv submission.csv checkpoints/best.h5; do
+for file in config.yaml log.txt metrics.h5 metrics.csv submission.csv checkpoints/best.h5 \
+    report.html curves.png confusion.png errors.png augmented.png; do
     [ -s "$file" ] || fail "no $file"
 done
 cd "$work"
@@ -60,8 +61,25 @@ expect_error 2 'tta 10: expected a number from 1 to 9' \
     "$program" evaluate "$best" --data digits.h5 --tta 10
 
 train 1 "${quick[@]}" --out seed-1 training.seed=1 >/dev/null
-expect_error 3 'held out other rows' \
+expect_error 3 'seed-1.* was trained on 60 of the 60 rows .*--allow-overlap' \
     "$program" evaluate "$best" seed-1/checkpoints/best.h5 --data digits.h5
+mpirun -np 2 "$program" evaluate "$best" seed-1/checkpoints/best.h5 --data digits.h5 \
+    --allow-overlap >overlap.txt 2>&1
+grep -q 'seed-1.* was trained on 60 of the 60' overlap.txt || fail "an overlap is not told"
+grep -q '^validation: accuracy' overlap.txt || fail "--allow-overlap does not evaluate"
+
+# Rows are known again in other files, where all labelled ones are judged; others are not.
+head -n 301 train.csv >part.csv
+"$program" import part.csv -o part.h5 >/dev/null
+awk -F, -v OFS=, 'NR > 1 { $2 = 255 - $2 } 1' part.csv >changed.csv
+"$program" import changed.csv -o changed.h5 >/dev/null
+expect_error 3 'was trained on 2[0-9][0-9] of the 300 rows of part\.h5' \
+    "$program" evaluate "$best" --data part.h5
+"$program" evaluate "$best" --data changed.h5 >changed.txt
+grep -q '^labelled rows: accuracy.* of 300' changed.txt || fail "other rows are not judged"
+"$program" import changed.csv part.csv -o both.h5 >/dev/null
+expect_error 3 'was trained on 2[0-9][0-9] of the 300 rows of both\.h5' \
+    "$program" evaluate "$best" --data both.h5
 
 # A train without any option, from a folder with data/digits.h5, in which it finds everything.
 mkdir data && cp digits.h5 data/

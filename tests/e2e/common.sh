@@ -36,6 +36,22 @@ make_digits() {
     "$program" import train.csv test.csv -o digits.h5 >/dev/null
 }
 
+# part NAME: Kaggle's file of that name, plain or gzip.
+part() {
+    if [ -f "$DATA_FOLDER/$1.csv" ]; then echo "$DATA_FOLDER/$1.csv"; else echo "$DATA_FOLDER/$1.csv.gz"; fi
+}
+
+# full_data: digits.h5 of the 42,000 rows in the work folder, or the test is skipped.
+full_data() {
+    if [ -n "${DATA_FOLDER:-}" ]; then
+        "$program" import "$(part train)" "$(part test)" -o digits.h5
+    elif [ -f "$source/data/digits.h5" ]; then
+        cp "$source/data/digits.h5" .
+    else
+        skip "no 42,000 rows: give their folder as DATA_FOLDER, or make data/digits.h5"
+    fi
+}
+
 # train RANKS ARGUMENTS...: a training, its output on standard output.
 train() {
     local ranks=$1

@@ -120,6 +120,21 @@ def vignette(digit, rng):
     return on_paper(ink, 0.9, 0.3, rng, 0.02) * (1 - 0.3 * (x * x + y * y)), 8
 
 
+def sheet(digit, rng):
+    """A sheet of paper on a dark table."""
+    ink = draw(digit, 480, 640, (240, 320), 180, rng.uniform(-10, 10))
+    paper = np.full((480, 640), 0.2)
+    paper[60:420, 120:520] = 0.9
+    return on_paper(ink, paper, 0.15, rng, 0.02), 8
+
+
+def ruled(digit, rng):
+    ink = draw(digit, 480, 640, (240, 320), 220, rng.uniform(-10, 10))
+    paper = np.full((480, 640), 0.92)
+    paper[[y for y in range(480) if y % 60 < 3]] = 0.6
+    return on_paper(ink, paper, 0.25, rng, 0.02), 8
+
+
 def original(digit, _):
     return digit, 8
 
@@ -130,7 +145,7 @@ def transparent(digit, rng):
 
 
 STYLES = {"noisy": noisy, "reversed": reversed_, "gradient": gradient, "edge": edge,
-          "coloured": coloured, "small": small, "pencil": pencil, "vignette": vignette,
+          "coloured": coloured, "small": small, "pencil": pencil, "vignette": vignette, "sheet": sheet, "ruled": ruled,
           "original": original, "transparent": transparent}
 
 

@@ -96,14 +96,31 @@ def check_weights(group, layer, shapes):
         check(np.isfinite(array[()]).all(), f"{name}/{weight}: holds a number that is not finite")
 
 
+def check_nodes(config):
+    """Of a Functional model: each layer reads layers before it, the last one is the output."""
+    known = []
+    for layer in config["layers"]:
+        nodes = layer["inbound_nodes"]
+        read = [node[0] for node in nodes[0]] if nodes else []
+        count = {"InputLayer": 0, "Add": 2}.get(layer["class_name"], 1)
+        check(len(read) == count and set(read) <= set(known), f"{layer['name']}: reads {read}")
+        check(layer["name"] == layer["config"]["name"], f"{layer['name']}: has two names")
+        known.append(layer["name"])
+    check(config["input_layers"] == [[known[0], 0, 0]], "the input is not the first layer")
+    check(config["output_layers"] == [[known[-1], 0, 0]], "the output is not the last layer")
+
+
 def check_model(file):
     check("training_config" not in file.attrs, "has a training_config, which is not written")
     check_versions(file, "/")
     check_versions(file["model_weights"], "/model_weights")
     check(text(file.attrs["model_config"]).isascii(), "model_config is not ASCII")
     model = json.loads(file.attrs["model_config"])
-    check(model["class_name"] == "Sequential", "model_config is not of a Sequential model")
+    functional = model["class_name"] == "Functional"
+    check(functional or model["class_name"] == "Sequential", "model_config is of no known model")
     first, *layers = model["config"]["layers"]
+    if functional:
+        check_nodes(model["config"])
     check(first["class_name"] == "InputLayer", "the first layer is not an InputLayer")
     shape = tuple(first["config"]["batch_input_shape"][1:])
     check(shape == (28, 28, 1), f"the input has shape {shape}")

@@ -96,9 +96,13 @@ says $page 'r["missing"], "confusion" in r, len(r["restarts"])' '([], True, 1)'
 
 rm run/predictions.h5
 rm run/checkpoints/best.h5 run/metrics.h5
-"$program" report run >/dev/null 2>err.txt || fail "no page without best.h5"
-[ "$(wc -l <err.txt)" -eq 3 ] || fail "not a line for each missing file: $(cat err.txt)"
-says $page 'd["network"], len(r["epochs"]["loss"]), len(r["missing"])' '(None, 5, 3)'
+"$program" report run >/dev/null 2>err.txt || fail "no page without metrics.h5"
+[ "$(wc -l <err.txt)" -eq 2 ] || fail "not a line for each missing file: $(cat err.txt)"
+says $page '"weights" in d["network"], len(r["epochs"]["loss"]), len(r["missing"])' '(True, 5, 2)'
+mkdir -p best/checkpoints && cp plain/checkpoints/best.h5 best/checkpoints/
+cp plain/metrics.h5 plain/predictions.h5 best/
+"$program" report best >/dev/null || fail "no page of best.h5 alone"
+says best/report.html 'len(r["epochs"]["loss"]), r["missing"], d["network"]["parameters"] > 0' '(5, [], True)'
 
 # When: at checkpoints, or never.
 train 1 "${quick[@]}" --out never output.report=never >/dev/null

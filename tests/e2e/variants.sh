@@ -55,6 +55,8 @@ same batchnorm-ema 00000005 average.kind=ema average.decay=0.9 \
     model.layers="conv 3x3 8 nobias, batchnorm relu momentum 0.9, maxpool 2x2, flatten, dense 10 softmax"
 same rarely-validated 00000005 schedule.kind=cosine training.epochs=3 training.validate_every=0 \
     checkpoint.every_epochs=0
+same residual 00000005 model.layers="conv 3x3 8 stride 2 nobias, batchnorm relu, save a, \
+    conv 3x3 8 nobias, batchnorm, add a relu, globalavgpool, dense 10 softmax"
 same drop-last 00000005 training.drop_last=true
 same no-hold-out 00000005 data.folds=0 schedule.kind=constant
 same one-batch 00000001 training.batch_size=1000

@@ -237,6 +237,19 @@ static void test_what_is_not_the_digit(void **state) {
     assert_true(difference(with, without) > 0.1);
 }
 
+/* A sheet that lies on a dark table, which is a good part of the picture. */
+static void test_a_sheet_on_a_table(void **state) {
+    (void)state;
+    start_canvas(500, 420);
+    draw_seven(190, 110, 200, 22);
+    lay(0.9F, 0.15F, 0.02F);
+    for (int y = 0; y < 420; y++)
+        for (int x = 0; x < 500; x++)
+            if (y < 60 || y >= 360 || x < 110 || x >= 430) canvas.gray[y * 500 + x] = 0.2F;
+    write_png("sheet.png", GRAY, 0);
+    expect_seven("sheet.png", 0.15);
+}
+
 /* A second digit beside it is not taken for a part of it. */
 static void test_of_two_digits_the_larger(void **state) {
     (void)state;
@@ -402,6 +415,7 @@ int main(void) {
         cmocka_unit_test(test_uneven_light),
         cmocka_unit_test(test_sizes_and_places),
         cmocka_unit_test(test_what_is_not_the_digit),
+        cmocka_unit_test(test_a_sheet_on_a_table),
         cmocka_unit_test(test_of_two_digits_the_larger),
         cmocka_unit_test(test_thin_lines),
         cmocka_unit_test(test_jpeg_as_the_camera_was_held),

@@ -135,6 +135,26 @@ static void test_rectifiers(void **state) {
                 KINKED});
 }
 
+static void test_residual_block(void **state) {
+    (void)state;
+    run((Check){"conv 3x3 3, save a, conv 3x3 3, conv 1x1 3, add a, flatten, dense 10 softmax",
+                {4, 5, 1, false},
+                2,
+                SMOOTH});
+}
+
+/* One output with three readers, blocks within blocks, saved behind flatten and behind an
+ * activation that is a layer for Keras. */
+static void test_residual_blocks_of_every_kind(void **state) {
+    (void)state;
+    run((Check){"conv 3x3 3 nobias, batchnorm relu, save a, conv 3x3 3, save b, conv 1x1 3, add b "
+                "relu, add a, conv 1x1 3, add a, flatten, save c, dense 36, add c, "
+                "dense 10 softmax",
+                {3, 4, 1, false},
+                3,
+                KINKED});
+}
+
 static void test_dropout(void **state) {
     (void)state;
     run((Check){"conv 3x3 2, dropout 0.3, flatten, dense 7, dropout .5, dense 10 softmax",
@@ -234,6 +254,8 @@ int main(void) {
         cmocka_unit_test(test_maxpool_that_leaves_pixels_over),
         cmocka_unit_test(test_average_pools),
         cmocka_unit_test(test_rectifiers),
+        cmocka_unit_test(test_residual_block),
+        cmocka_unit_test(test_residual_blocks_of_every_kind),
         cmocka_unit_test(test_dropout),
         cmocka_unit_test(test_no_bias),
         cmocka_unit_test(test_batchnorm),

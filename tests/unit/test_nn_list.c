@@ -41,9 +41,11 @@ static void test_unknown_layer_names_the_nearest(void **state) {
     expect_failure("conv 5x5 32, conv 5x5 32, maxpol 2x2",
                    "model.layers: layer 3 \"maxpol 2x2\": unknown layer \"maxpol\"; did you mean "
                    "maxpool?");
-    expect_failure("transformer", "model.layers: layer 1 \"transformer\": unknown layer "
-                                  "\"transformer\"; there are: conv, dense, batchnorm, relu, "
-                                  "leakyrelu, maxpool, avgpool, globalavgpool, dropout, flatten");
+    expect_failure("transformer",
+                   "model.layers: layer 1 \"transformer\": unknown layer "
+                   "\"transformer\"; there are: conv, dense, batchnorm, relu, "
+                   "leakyrelu, maxpool, avgpool, globalavgpool, dropout, flatten, save, "
+                   "add");
 }
 
 static void test_unknown_word_names_the_nearest(void **state) {
@@ -183,6 +185,46 @@ static void test_pools_and_rectifiers(void **state) {
                    "0 to below 1, as in \"leakyrelu 0.1\"");
 }
 
+static void test_residual_blocks(void **state) {
+    (void)state;
+    assert_int_equal(
+        parameters_of("conv 3x3 2 relu, save a, conv 3x3 2, add a relu, globalavgpool, "
+                      "dense 10 softmax"),
+        20 + 38 + 30);
+    assert_int_equal(
+        parameters_of("flatten, dense 9, save long-name_1, relu, add long-name_1, save "
+                      "b, relu, add b, dense 10 softmax"),
+        7065 + 100);
+    expect_failure("save a, flatten, dense 10 softmax",
+                   "model.layers: layer 1 \"save a\": there is nothing to save before the first "
+                   "layer; put it behind one");
+    expect_failure("relu, save, relu",
+                   "model.layers: layer 2 \"save\": name missing: expected a word of up to 15 "
+                   "characters, as in \"save a\"");
+    expect_failure("relu, save sixteen-letters-, relu",
+                   "model.layers: layer 2 \"save sixteen-letters-\": name is \"sixteen-letters-\": "
+                   "expected a word of up to 15 characters, as in \"save a\"");
+    expect_failure("relu, save a, save b",
+                   "model.layers: layer 3 \"save b\": what is saved here has a name, \"a\"; remove "
+                   "one of them");
+    expect_failure("relu, save a, relu, save a",
+                   "model.layers: layer 4 \"save a\": \"a\" is the name of re_lu; choose another");
+    expect_failure(
+        "relu, save a, relu, add b",
+        "model.layers: layer 4 \"add b\": nothing is saved as \"b\" before it; put \"save "
+        "b\" where it begins");
+    expect_failure(
+        "relu, save a, conv 3x3 2 stride 2, add a",
+        "model.layers: layer 4 \"add a\": its input is (14, 14, 2), and what was saved is "
+        "(28, 28, 1); the layers in between must keep the shape");
+    expect_failure(
+        "relu, save a, flatten, dense 10 softmax",
+        "model.layers: \"save a\": nothing adds it; put \"add a\" where the block ends, or "
+        "remove it");
+    expect_failure("flatten, dense 10, save a",
+                   "model.layers: layer 3 \"save a\": the last layer must be \"dense 10 softmax\"");
+}
+
 static void test_batchnorm_words(void **state) {
     (void)state;
     assert_int_equal(parameters_of("flatten, batchnorm momentum .5 relu, dense 10 softmax"),
@@ -251,6 +293,7 @@ int main(void) {
         cmocka_unit_test(test_shapes_that_do_not_fit),
         cmocka_unit_test(test_strides_and_padding),
         cmocka_unit_test(test_pools_and_rectifiers),
+        cmocka_unit_test(test_residual_blocks),
         cmocka_unit_test(test_batchnorm_words),
         cmocka_unit_test(test_the_last_layer_is_ten_with_softmax),
         cmocka_unit_test(test_absurd_sizes),

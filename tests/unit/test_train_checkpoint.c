@@ -180,6 +180,24 @@ static void live_parameters_are_kept_beside_their_average(void **state) {
     checkpoint_free(&written);
 }
 
+static void hashes_of_training_rows_are_kept(void **state) {
+    (void)state;
+    Checkpoint written = example(), read;
+    uint64_t values[3] = {1, 2, UINT64_MAX};
+    assert_int_equal(checkpoint_write(&written, "x.h5"), STATUS_OK);
+    assert_int_equal(checkpoint_read(&read, "x.h5"), STATUS_OK);
+    assert_int_equal(read.trained.count, 0);
+    checkpoint_free(&read);
+    written.trained = (RowHashes){values, 3};
+    assert_int_equal(checkpoint_write(&written, "x.h5"), STATUS_OK);
+    written.trained = (RowHashes){0};
+    assert_int_equal(checkpoint_read(&read, "x.h5"), STATUS_OK);
+    assert_int_equal(read.trained.count, 3);
+    assert_memory_equal(read.trained.values, values, sizeof values);
+    checkpoint_free(&read);
+    checkpoint_free(&written);
+}
+
 static void optimizers_without_state_are_read(void **state) {
     (void)state;
     Checkpoint written = example(), read;
@@ -410,6 +428,7 @@ int main(void) {
                                         leave_folder),
         cmocka_unit_test_setup_teardown(live_parameters_are_kept_beside_their_average, enter,
                                         leave_folder),
+        cmocka_unit_test_setup_teardown(hashes_of_training_rows_are_kept, enter, leave_folder),
         cmocka_unit_test_setup_teardown(optimizers_without_state_are_read, enter, leave_folder),
         cmocka_unit_test_setup_teardown(digest_is_of_the_state, enter, leave_folder),
         cmocka_unit_test_setup_teardown(every_flipped_byte_is_refused, enter, leave_folder),

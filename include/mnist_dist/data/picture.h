@@ -2,7 +2,8 @@
  * MNIST has them.
  *
  * PNG of any kind, or JPEG; any size; dark on light or light on dark; in even or uneven light. The
- * ink is what stands out from a smooth background; of it the largest connected part is taken and
+ * ink is what stands out from the background, a smooth one if there are strokes then, else one that
+ * may have edges, as a sheet on a table has; of it the largest connected part is taken and
  * what lies near it, so that specks, ruled lines at the margin and the table's edge are left out.
  * One picture is one digit: of several, apart from each other, the largest is taken. */
 #pragma once

@@ -99,7 +99,7 @@ typedef struct ModelLayerInfo {
     const char *class_name; /* Keras's: Conv2D, Dense ... */
     int rank;
     size_t dims[3]; /* (rank) of its output: h, w, c or c alone */
-    size_t parameters;
+    size_t parameters; /* buffers included */
 } ModelLayerInfo;
 ModelLayerInfo model_layer_info(const Model *model, size_t index);
 
@@ -113,7 +113,8 @@ void model_describe_kernels(char text[128], const Model *model);
 /* The shape of a layer's convolution; false if the layer is of another kind. */
 bool model_convolution(ConvShape *shape, const Model *model, size_t index);
 
-/* Writes Keras's model_config JSON of a Sequential model (ASCII, no line ends). */
+/* Writes Keras's model_config JSON (ASCII, no line ends): of a Sequential model, or of a Functional
+ * one if there are residual blocks. */
 Status model_keras_config(char **text, const Model *model);
 
 /* Working memory of one thread: activations, their gradients, masks and convolution workspace. */

@@ -1,9 +1,9 @@
 /* All that is shown of a run, read from its directory.
  *
- * The newest checkpoint says how far the run is, under which configuration and where; metrics.h5
- * (or, where it is missing, that checkpoint) has the history; checkpoints/best.h5 the best network;
- * predictions.h5 what that says of the held-out images. The first is needed; what else is missing
- * or damaged is left out and said so. */
+ * The newest checkpoint says how far the run is, under which configuration and where, and holds the
+ * best network; metrics.h5 (or, where it is missing, that checkpoint) has the history;
+ * predictions.h5 what the network says of the held-out images. The first is needed; what else is
+ * missing or damaged is left out and said so. */
 #pragma once
 
 #include <limits.h>

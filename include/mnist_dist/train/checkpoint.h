@@ -2,11 +2,10 @@
  *
  * Layout: /model_weights and the root attributes of a legacy Keras whole model (sources in
  * checkpoint_write.c), whose weights are those that predict; /optimizer, one flat vector per slot;
- * /training, the Progress, and the
- * live weights if those that predict are an average; /history; /config, the YAML text; /data,
- * fingerprint and split; /provenance, versions, kernels, ranks. A user block of 512 bytes in front
- * holds a magic, the length and the XXH3-128 digest of all that follows, checked before libhdf5
- * sees a byte. */
+ * /training, the Progress, and the live weights if those that predict are an average; /history;
+ * /config, the YAML text; /data, fingerprint, split and hashes of the rows that train; /provenance,
+ * versions, kernels, ranks. A user block of 512 bytes in front holds a magic, the length and the
+ * XXH3-128 digest of all that follows, checked before libhdf5 sees a byte. */
 #pragma once
 
 #include <stddef.h>
@@ -14,6 +13,7 @@
 
 #include "mnist_dist/base/digest.h"
 #include "mnist_dist/base/status.h"
+#include "mnist_dist/data/row_hashes.h"
 #include "mnist_dist/nn/model.h"
 #include "mnist_dist/train/config.h"
 #include "mnist_dist/train/metrics.h"
@@ -32,6 +32,7 @@ typedef struct Checkpoint {
     Progress progress;
     History history;
     char data_fingerprint[DIGEST_TEXT];
+    RowHashes trained;   /* of the rows that it was trained on; none in older files */
     uint64_t train_rows; /* labelled rows of the data, before the split */
     char kernels[128];   /* model_describe_kernels */
     int ranks, threads;

@@ -18,6 +18,7 @@ typedef struct Workload {
 Status workload_load(Workload *workload, Comm *comm, const DataOptions *options, int64_t fold);
 void workload_destroy(Workload *workload);
 
-/* The held-out rows, and the test part; `count` is 0 where there are none. */
+/* The held-out rows, all labelled rows, and the test part; `count` is 0 where there are none. */
 EvaluationImages workload_validation(const Workload *workload);
+EvaluationImages workload_labelled(const Workload *workload);
 EvaluationImages workload_test(const Workload *workload);

@@ -1,0 +1,10 @@
+/* A run's pictures, for a README or a paper: curves.png, confusion.png, errors.png and
+ * augmented.png in its directory, 1000 pixels wide at twice the resolution. */
+#pragma once
+
+#include "mnist_dist/base/status.h"
+#include "mnist_dist/report/record.h"
+
+/* Makes those that there is something for: curves after an epoch; the others need predictions. A
+ * picture that has become wrong, since its part is missing now, is removed. */
+Status plots_write(const RunRecord *record);
