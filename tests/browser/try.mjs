@@ -1,11 +1,11 @@
 // Draws digits stroke by stroke in the page's box, with the mouse and with a finger, and sees them recognised.
-//   node try.mjs PAGE.html LEAST        LEAST of the ten digits must be recognised on each screen
+//   node try.mjs PAGE.html MISSES       so many of the digits may be misread on each screen
 import { check, onScreens, seriousFlaws, SCREENS } from './browser.mjs';
 
-const [file, least] = process.argv.slice(2);
+const [file, misses] = process.argv.slice(2);
 
 // Strokes in a box of 1 by 1, x to the right and y downwards, as people write.
-const circle = Array.from({ length: 25 }, (_, i) => [0.5 + 0.24 * Math.sin((i / 12) * Math.PI), 0.5 - 0.36 * Math.cos((i / 12) * Math.PI)]);
+const circle = Array.from({ length: 17 }, (_, i) => [0.5 + 0.24 * Math.sin((i / 8) * Math.PI), 0.5 - 0.36 * Math.cos((i / 8) * Math.PI)]);
 const DIGITS = [
   [circle],
   [[[0.54, 0.15], [0.48, 0.85]]],
@@ -24,7 +24,7 @@ function mousePen({ mouse }) {
     await mouse.move(x, y);
     await mouse.down();
   };
-  return { down, move: (x, y) => mouse.move(x, y, { steps: 3 }), up: () => mouse.up() };
+  return { down, move: (x, y) => mouse.move(x, y), up: () => mouse.up() };
 }
 
 async function fingerPen(page) {
@@ -71,21 +71,21 @@ function checkPlace({ ink }, name) {
   }
 }
 
-async function checkDigits(page, pen, name, scale, shift) {
+async function checkDigits(page, pen, name, digits, scale, shift) {
   const read = [];
-  for (const [digit, strokes] of DIGITS.entries()) {
+  for (const digit of digits) {
     await page.locator('.pad-tools button', { hasText: 'Clear' }).press('Enter');
     check((await reading(page)).said === '', `${name}: something is read in an empty box`);
-    await draw(page, pen, strokes, scale, shift);
+    await draw(page, pen, DIGITS[digit], scale, shift);
     const { said, chances, ink } = await reading(page);
     const sum = chances.reduce((a, b) => a + b);
     check(Math.abs(sum - 100) < 0.6, `${name}: the chances of ${digit} are ${sum} % together`);
     checkPlace({ ink }, `${name}: ${digit}`);
     read.push(said);
   }
-  const right = read.filter((said, digit) => said === String(digit)).length;
-  console.log(`${name}: 0 to 9 read as ${read.join(' ')}`);
-  check(right >= Number(least), `${name}: ${right} of 10 drawn digits recognised, not ${least}`);
+  const wrong = digits.filter((digit, i) => read[i] !== String(digit));
+  console.log(`${name}: ${digits.join(' ')} read as ${read.join(' ')}`);
+  check(wrong.length <= Number(misses), `${name}: not recognised: ${wrong.join(' ')}`);
 }
 
 // Lines are taken back one by one, by button and by key; a screen reader is told at last, and the focus stays.
@@ -116,6 +116,8 @@ async function checkSamples(page, name) {
   }
 }
 
+const ALL = DIGITS.map((_, digit) => digit);
+
 await onScreens(file, SCREENS, async (page, screen) => {
   const { name } = screen;
   await page.emulateMedia({ reducedMotion: 'reduce' });
@@ -123,7 +125,9 @@ await onScreens(file, SCREENS, async (page, screen) => {
   const pen = await (screen.touch ? fingerPen : mousePen)(page);
   await checkTools(page, pen, name);
   await checkSamples(page, name);
-  await checkDigits(page, pen, name, screen.scheme === 'dark' ? 0.4 : 1, screen.scheme === 'dark' ? 0.15 : 0);
+  // Large on light screens; small and to one side on dark ones.
+  const [scale, shift] = screen.scheme === 'dark' ? [0.4, 0.15] : [1, 0];
+  await checkDigits(page, pen, name, Boolean(screen.touch) === (screen.scheme === 'dark') ? ALL : [0, 1, 7], scale, shift);
   check(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth), `${name}: wider than the screen`);
   for (const flaw of await seriousFlaws(page, '#try')) check(false, `${name}: ${flaw}`);
 });

@@ -6,4 +6,4 @@ need_browser
 [ -s "$build/src/report/wasm/digit.wasm" ] || skip "the program was built without digit.wasm"
 real_digits
 train_reader
-node "$here/try.mjs" run/report.html 9
+node "$here/try.mjs" run/report.html 1
