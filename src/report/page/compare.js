@@ -57,7 +57,7 @@ function showDiffering(section, { runs, comparison }) {
   append(section, [
     el('p', { class: 'lead' }, 'All other keys are equal in all runs.'),
     table({ caption: 'Keys of the configuration that differ', hideCaption: true, class: 'config', head: ['Key', ...columns.map((column) => column.name)],
-      rows: differing.map((row) => [el('code', {}, row.key), ...columns.map((column) => [...new Set(column.runs.map((run) => row.values[run]))].join(', '))]) }),
+      rows: differing.map((row) => [keyName(row.key), ...columns.map((column) => [...new Set(column.runs.map((run) => row.values[run]))].join(', '))]) }),
   ]);
 }
 
