@@ -1,4 +1,4 @@
-# shellcheck shell=bash # sourced by the tests beside it: a headless browser
+# shellcheck shell=bash disable=SC2034 # sourced by the tests beside it: a headless browser
 # shellcheck source=tests/e2e/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../e2e/common.sh"
 here=$source/tests/browser

@@ -70,7 +70,7 @@ function showConfig(section, run) {
     differing.length
       ? table({ caption: `${plural(differing.length, 'key differs', 'keys differ')} from the defaults`, head, rows: rows(differing), class: 'config' })
       : el('p', { class: 'lead' }, 'All keys are at their defaults.'),
-    el('details', { class: 'in-print' }, el('summary', {}, `All ${config.length} keys`),
+    el('details', {}, el('summary', {}, `All ${config.length} keys`),
       table({ caption: 'The whole configuration, as it took effect', hideCaption: true, head, rows: rows(config), class: 'config' })),
   ]);
 }
