@@ -1,6 +1,8 @@
 /* Counting and the fixed tree of sums; see tally.h. */
 #include "mnist_dist/base/tally.h"
 
+#include "mnist_dist/base/clones.h"
+
 double tally_loss(const Tally *tally) {
     return tally->count > 0 ? tally->loss / (double)tally->count : 0.0;
 }
@@ -47,4 +49,23 @@ static double doubles_sum(const double values[], size_t n, size_t width) {
 
 double tree_sum(const double values[], size_t n) {
     return doubles_sum(values, n, power_of_two_from(n));
+}
+
+enum { SQUARE_LANES = 16 };
+
+/* In lanes, so that the additions do not wait for each other. */
+VECTOR_CLONES static void add_squares(double lanes[restrict SQUARE_LANES],
+                                      const float *restrict values, size_t count) {
+    size_t whole = count - count % SQUARE_LANES;
+    for (size_t i = 0; i < whole; i += SQUARE_LANES)
+        for (size_t k = 0; k < SQUARE_LANES; k++)
+            lanes[k] += (double)values[i + k] * (double)values[i + k];
+    for (size_t i = whole; i < count; i++)
+        lanes[i - whole] += (double)values[i] * (double)values[i];
+}
+
+double squares_sum(const float *values, size_t count) {
+    double lanes[SQUARE_LANES] = {0};
+    add_squares(lanes, values, count);
+    return tree_sum(lanes, SQUARE_LANES);
 }

@@ -47,17 +47,13 @@ static bool same_file(const struct stat *a, const struct stat *b) {
 
 static Status read_metrics(Watch *watch) {
     char path[PATH_MAX];
-    H5File *file = NULL;
-    History history = {0};
-    Status status;
+    History history;
     name_file(path, watch, "metrics.h5");
-    TRY(h5file_open(&file, path, STATUS_FAILED));
-    TRY(history_read(&history, file, ""));
+    Status status = metrics_read(&history, path);
+    if (status != STATUS_OK) return status;
     history_destroy(&watch->history);
     watch->history = history;
-cleanup:
-    h5file_destroy(file);
-    return status;
+    return STATUS_OK;
 }
 
 static void refresh_metrics(Watch *watch) {

@@ -15,14 +15,12 @@
 #include <stdlib.h>
 
 #include "dist/gradsync_parts.h"
-#include "mnist_dist/base/clones.h"
 #include "mnist_dist/base/log.h"
 #include "mnist_dist/base/memory.h"
 #include "mnist_dist/base/shard.h"
 #include "mnist_dist/base/tally.h"
 
 enum {
-    SQUARE_LANES = 16,
     BLOCKS_PER_TASK = 4,
     MADE_SHARDS = 64 /* at most, if blocks are to be made when summed: a block of each is held */
 };
@@ -229,23 +227,6 @@ float *gradsync_sum(const GradSync *sync) {
     return sync->leaves[0];
 }
 
-/* In lanes, so that the additions do not wait for each other. */
-VECTOR_CLONES static void add_squares(double lanes[restrict SQUARE_LANES],
-                                      const float *restrict values, size_t count) {
-    size_t whole = count - count % SQUARE_LANES;
-    for (size_t i = 0; i < whole; i += SQUARE_LANES)
-        for (size_t k = 0; k < SQUARE_LANES; k++)
-            lanes[k] += (double)values[i + k] * (double)values[i + k];
-    for (size_t i = whole; i < count; i++)
-        lanes[i - whole] += (double)values[i] * (double)values[i];
-}
-
-static double sum_of_squares(const float *values, size_t count) {
-    double lanes[SQUARE_LANES] = {0};
-    add_squares(lanes, values, count);
-    return tree_sum(lanes, SQUARE_LANES);
-}
-
 /* One tree, to be run on a range of its leaves. */
 typedef struct TreeRun {
     const Tree *tree;
@@ -310,7 +291,7 @@ static void finish_block(GradSync *sync, Range block, size_t thread) {
         sum_made_block(sync, block, thread);
     else
         tree_run(&sync->tree, sync->leaves, (Range){at, at + count});
-    sync->squares[block.begin / GRADSYNC_BLOCK] = sum_of_squares(sync->leaves[0] + at, count);
+    sync->squares[block.begin / GRADSYNC_BLOCK] = squares_sum(sync->leaves[0] + at, count);
 }
 
 static void finish_task(void *context, size_t i, size_t thread) {

@@ -17,6 +17,12 @@ typedef struct OptimizerKindRow {
     int slots_plain, slots_momentum; /* state vectors without and with momentum */
     void (*step)(const OptimizerOptions *options, float *params, const float *gradients,
                  float *const slots[], size_t count, double rate, uint64_t iteration);
+    /* or, of layerwise kinds: */
+    void (*direct)(const OptimizerOptions *options, const float *params, float *gradients,
+                   float *const slots[], size_t count, uint64_t iteration);
+    double (*ratio)(const OptimizerOptions *options, double weights, double direction);
+    void (*move)(const OptimizerOptions *options, float *params, const float *directions,
+                 float *const slots[], size_t count, float step);
 } OptimizerKindRow;
 
 /* w (count), m and v (count) are updated from g (count). The parameters decay before they are
@@ -121,11 +127,79 @@ static void rmsprop_step(const OptimizerOptions *options, float *params, const f
     }
 }
 
+/* m and v as Adam's; the direction m / (sqrt(v) + epsilon), both corrected, and the decay. */
+VECTOR_CLONES static void lamb_directions(const OptimizerOptions *options, const float *restrict w,
+                                          float *restrict g, float *restrict m, float *restrict v,
+                                          size_t count, float correct_1, float correct_2) {
+    const float gain_1 = (float)(1.0 - options->beta_1);
+    const float gain_2 = (float)(1.0 - options->beta_2);
+    const float epsilon = (float)options->epsilon, decay = (float)options->weight_decay;
+    for (size_t i = 0; i < count; i++) {
+        m[i] += (g[i] - m[i]) * gain_1;
+        v[i] += (g[i] * g[i] - v[i]) * gain_2;
+        g[i] = m[i] * correct_1 / (sqrtf(v[i] * correct_2) + epsilon) + decay * w[i];
+    }
+}
+
+static void lamb_direct(const OptimizerOptions *options, const float *params, float *gradients,
+                        float *const slots[], size_t count, uint64_t iteration) {
+    const double t = (double)iteration;
+    lamb_directions(options, params, gradients, slots[0], slots[1], count,
+                    (float)(1.0 / (1.0 - pow(options->beta_1, t))),
+                    (float)(1.0 / (1.0 - pow(options->beta_2, t))));
+}
+
+static double lamb_ratio(const OptimizerOptions *options, double weights, double direction) {
+    (void)options;
+    return weights / direction;
+}
+
+static void lamb_move(const OptimizerOptions *options, float *params, const float *directions,
+                      float *const slots[], size_t count, float step) {
+    (void)options, (void)slots;
+    sgd_plain(params, directions, count, step);
+}
+
+/* The norm is that of the gradient alone, so the decay is added when the ratio is known. */
+static void lars_direct(const OptimizerOptions *options, const float *params, float *gradients,
+                        float *const slots[], size_t count, uint64_t iteration) {
+    (void)options, (void)params, (void)gradients, (void)slots, (void)count, (void)iteration;
+}
+
+static double lars_ratio(const OptimizerOptions *options, double weights, double direction) {
+    return options->trust * weights / (direction + options->weight_decay * weights);
+}
+
+VECTOR_CLONES static void lars_plain(float *restrict w, const float *restrict g, size_t count,
+                                     float step, float decay) {
+    for (size_t i = 0; i < count; i++) w[i] -= (g[i] + decay * w[i]) * step;
+}
+
+VECTOR_CLONES static void lars_momentum(float *restrict w, const float *restrict g,
+                                        float *restrict velocity, size_t count, float step,
+                                        float decay, float momentum) {
+    for (size_t i = 0; i < count; i++) {
+        velocity[i] = velocity[i] * momentum + (g[i] + decay * w[i]) * step;
+        w[i] -= velocity[i];
+    }
+}
+
+static void lars_move(const OptimizerOptions *options, float *params, const float *directions,
+                      float *const slots[], size_t count, float step) {
+    const float decay = (float)options->weight_decay, momentum = (float)options->momentum;
+    if (optimizer_slot_count(options) == 0)
+        lars_plain(params, directions, count, step, decay);
+    else
+        lars_momentum(params, directions, slots[0], count, step, decay, momentum);
+}
+
 static const OptimizerKindRow KINDS[] = {
-    [OPTIMIZER_ADAM] = {{"momentum", "velocity"}, 2, 2, adam_step},
-    [OPTIMIZER_ADAMW] = {{"momentum", "velocity"}, 2, 2, adamw_step},
-    [OPTIMIZER_SGD] = {{"momentum", NULL}, 0, 1, sgd_step},
-    [OPTIMIZER_RMSPROP] = {{"velocity", "momentum"}, 1, 2, rmsprop_step},
+    [OPTIMIZER_ADAM] = {{"momentum", "velocity"}, 2, 2, adam_step, NULL, NULL, NULL},
+    [OPTIMIZER_ADAMW] = {{"momentum", "velocity"}, 2, 2, adamw_step, NULL, NULL, NULL},
+    [OPTIMIZER_SGD] = {{"momentum", NULL}, 0, 1, sgd_step, NULL, NULL, NULL},
+    [OPTIMIZER_RMSPROP] = {{"velocity", "momentum"}, 1, 2, rmsprop_step, NULL, NULL, NULL},
+    [OPTIMIZER_LARS] = {{"momentum", NULL}, 0, 1, NULL, lars_direct, lars_ratio, lars_move},
+    [OPTIMIZER_LAMB] = {{"momentum", "velocity"}, 2, 2, NULL, lamb_direct, lamb_ratio, lamb_move},
 };
 
 const char *const OPTIMIZER_NAMES[] = {
@@ -133,6 +207,8 @@ const char *const OPTIMIZER_NAMES[] = {
     [OPTIMIZER_ADAMW] = "adamw",
     [OPTIMIZER_SGD] = "sgd",
     [OPTIMIZER_RMSPROP] = "rmsprop",
+    [OPTIMIZER_LARS] = "lars",
+    [OPTIMIZER_LAMB] = "lamb",
     NULL,
 };
 
@@ -148,4 +224,23 @@ const char *optimizer_slot_name(const OptimizerOptions *options, int slot) {
 void optimizer_step(const OptimizerOptions *options, float *params, const float *gradients,
                     float *const slots[], size_t count, double rate, uint64_t iteration) {
     KINDS[options->kind].step(options, params, gradients, slots, count, rate, iteration);
+}
+
+bool optimizer_is_layerwise(const OptimizerOptions *options) {
+    return KINDS[options->kind].direct != NULL;
+}
+
+void optimizer_direct(const OptimizerOptions *options, const float *params, float *gradients,
+                      float *const slots[], size_t count, uint64_t iteration) {
+    KINDS[options->kind].direct(options, params, gradients, slots, count, iteration);
+}
+
+double optimizer_ratio(const OptimizerOptions *options, double weights, double direction) {
+    if (weights == 0.0 || direction == 0.0) return 1.0;
+    return KINDS[options->kind].ratio(options, weights, direction);
+}
+
+void optimizer_move(const OptimizerOptions *options, float *params, const float *directions,
+                    float *const slots[], size_t count, double rate, double ratio) {
+    KINDS[options->kind].move(options, params, directions, slots, count, (float)(rate * ratio));
 }

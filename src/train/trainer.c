@@ -7,21 +7,26 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "mnist_dist/base/clones.h"
 #include "mnist_dist/base/memory.h"
 #include "mnist_dist/base/shard.h"
 #include "mnist_dist/nn/loss.h"
 #include "trainer_parts.h"
 
 static uint64_t steps_per_epoch(const TrainingOptions *options, uint64_t rows) {
-    uint64_t batch = (uint64_t)options->batch_size;
-    return options->drop_last && rows >= batch ? rows / batch : (rows + batch - 1) / batch;
+    uint64_t batch = (uint64_t)options->batch_size, each = (uint64_t)options->accumulate;
+    bool drops = options->drop_last && rows >= batch;
+    uint64_t batches = drops ? rows / batch : (rows + batch - 1) / batch;
+    return (batches + each - 1) / each;
 }
 
-static Status workspace_new(Workspace *workspace, const Model *model, size_t capacity) {
+static Status workspace_new(Workspace *workspace, const Model *model, size_t capacity,
+                            bool accumulates) {
     Status status = STATUS_OK;
     TRY(batch_new(&workspace->batch, capacity));
     TRY(MEMORY_NEW(&workspace->dlogits, capacity * DIGIT_CLASSES));
     TRY(scratch_new(&workspace->scratch, model, capacity, true));
+    if (accumulates) TRY(MEMORY_NEW(&workspace->gradient, model_parameter_count(model)));
 cleanup:
     return status;
 }
@@ -29,6 +34,7 @@ cleanup:
 static void workspace_destroy(Workspace *workspace) {
     batch_destroy(&workspace->batch);
     free(workspace->dlogits);
+    free(workspace->gradient);
     scratch_destroy(workspace->scratch);
 }
 
@@ -60,8 +66,10 @@ _Static_assert(MODEL_BUFFERS_ALIGNMENT % GRADSYNC_BLOCK == 0, "buffers begin wit
 static void make_late(void *context, float *out, size_t shard, const void *left, Range range,
                       size_t thread);
 
+/* A late gradient is of one batch, so there is none where several are added up. */
 static GradSyncLate plan_late(Trainer *trainer) {
-    trainer->has_late = model_late_kernel(&trainer->late, trainer->model, capacity_of(trainer));
+    trainer->has_late = trainer->config->training.accumulate == 1 &&
+                        model_late_kernel(&trainer->late, trainer->model, capacity_of(trainer));
     if (!trainer->has_late) return (GradSyncLate){{0, 0}, 0, NULL, NULL};
     size_t lines = shard_capacity(trainer->late.factors * sizeof(float), MEMORY_ALIGNMENT);
     return (GradSyncLate){
@@ -92,7 +100,8 @@ static Status allocate(Trainer *trainer) {
     Status status = STATUS_OK;
     TRY(MEMORY_NEW(&trainer->workspaces, pool_threads(trainer->pool)));
     for (size_t i = 0; i < pool_threads(trainer->pool); i++)
-        TRY(workspace_new(&trainer->workspaces[i], trainer->model, capacity));
+        TRY(workspace_new(&trainer->workspaces[i], trainer->model, capacity,
+                          trainer->config->training.accumulate > 1));
     TRY(history_new(&trainer->history, 0, 0));
 cleanup:
     return status;
@@ -119,6 +128,7 @@ Status trainer_new(Trainer **out, Comm *comm, Pool *pool, const Config *config, 
     TRY(make_sync(trainer));
     TRY(comm_agree(comm, allocate(trainer)));
     TRY(comm_agree(comm, trainer_plan_update(trainer)));
+    TRY(norms_new(trainer));
     if (comm_rank(comm) == 0)
         model_initialize(model, trainer->params, (uint64_t)config->training.seed);
     trainer_spread(trainer);
@@ -134,6 +144,7 @@ void trainer_destroy(Trainer *trainer) {
         workspace_destroy(&trainer->workspaces[i]);
     free(trainer->workspaces);
     free(trainer->runs);
+    norms_destroy(trainer->norms);
     history_destroy(&trainer->history);
     gradsync_destroy(trainer->sync);
     free(trainer);
@@ -146,9 +157,19 @@ static Range positions_of(const Trainer *trainer, uint64_t batch) {
     return (Range){begin, begin + size < rows ? begin + size : rows};
 }
 
-/* Those of the batch under way. */
-static Range batch_positions(const Trainer *trainer) {
-    return positions_of(trainer, trainer->progress.epoch_step);
+/* The batches of the step under way: of the epoch's last step, as many as are left. */
+static Range step_batches(const Trainer *trainer) {
+    const TrainingOptions *training = &trainer->config->training;
+    size_t each = (size_t)training->accumulate, begin = trainer->progress.epoch_step * each;
+    size_t size = (size_t)training->batch_size, rows = trainer->source.sampler.count;
+    size_t batches = training->drop_last && rows >= size ? rows / size : shard_capacity(rows, size);
+    return (Range){begin, begin + each < batches ? begin + each : batches};
+}
+
+/* Their samples. */
+static size_t step_size(const Trainer *trainer) {
+    Range batches = step_batches(trainer);
+    return positions_of(trainer, batches.end - 1).end - positions_of(trainer, batches.begin).begin;
 }
 
 /* Adds the time since *since to a phase, and starts the next phase now. */
@@ -173,7 +194,7 @@ static void make_late(void *context, float *out, size_t shard, const void *left,
                       size_t thread) {
     Trainer *trainer = context;
     Workspace *space = &trainer->workspaces[thread];
-    Range positions = batch_positions(trainer);
+    Range positions = positions_of(trainer, trainer->progress.epoch_step);
     size_t shards = (size_t)trainer->config->training.shards;
     double since = clock_seconds();
     model_late_gradient(out, trainer->model, space->scratch, &trainer->late, left,
@@ -191,7 +212,7 @@ static void note_late(Trainer *trainer) {
     }
 }
 
-/* `n` is the whole batch's size. */
+/* `n` is the number of the whole step's samples. */
 static ModelPass training_pass(const Trainer *trainer, const Batch *batch, size_t n) {
     return (ModelPass){.training = true,
                        .seed = (uint64_t)trainer->config->training.seed,
@@ -202,32 +223,50 @@ static ModelPass training_pass(const Trainer *trainer, const Batch *batch, size_
                        .batch = n};
 }
 
-/* The gradient and the tally of this rank's i-th shard: a task of the pool. */
-static void compute_shard(void *context, size_t i, size_t thread) {
-    Trainer *trainer = context;
-    Workspace *space = &trainer->workspaces[thread];
+/* The gradient of a shard's samples of one batch, into `gradient`; returns their tally. */
+static Tally compute_part(Trainer *trainer, Workspace *space, size_t shard, uint64_t number,
+                          float *gradient) {
     Batch *batch = &space->batch;
-    size_t shard = gradsync_shards(trainer->sync).begin + i;
+    size_t n = step_size(trainer);
     double since = clock_seconds();
-
-    size_t n = trainer_fill_shard(batch, trainer, trainer->progress.epoch_step, shard);
+    trainer_fill_shard(batch, trainer, number, shard);
     lap(&space->times, PHASE_FILL, &since);
 
     ModelPass pass = training_pass(trainer, batch, n);
     const float *logits = model_forward(trainer->model, trainer->params, space->scratch, &pass);
-    ShardReport *reports = gradsync_reports(trainer->sync);
-    reports[shard] = (ShardReport){
-        loss_cross_entropy(logits, batch->targets, batch->labels, batch->count), trainer->request};
+    Tally tally = loss_cross_entropy(logits, batch->targets, batch->labels, batch->count);
     lap(&space->times, PHASE_FORWARD, &since);
 
     loss_cross_entropy_gradient(space->dlogits, logits, batch->targets, batch->count,
                                 1.0f / (float)n);
-    ModelGradients gradients = {gradsync_gradient(trainer->sync, shard),
-                                trainer->has_late ? &trainer->late : NULL,
+    ModelGradients gradients = {gradient, trainer->has_late ? &trainer->late : NULL,
                                 gradsync_left(trainer->sync, shard)};
     model_backward(trainer->model, trainer->params, space->scratch, &pass, space->dlogits,
                    &gradients);
     lap(&space->times, PHASE_BACKWARD, &since);
+    return tally;
+}
+
+VECTOR_CLONES static void add(float *restrict to, const float *restrict from, size_t count) {
+    for (size_t i = 0; i < count; i++) to[i] += from[i];
+}
+
+/* The gradient and the tally of this rank's i-th shard, added up in the order of the step's
+ * batches: a task of the pool. */
+static void compute_shard(void *context, size_t i, size_t thread) {
+    Trainer *trainer = context;
+    Workspace *space = &trainer->workspaces[thread];
+    size_t shard = gradsync_shards(trainer->sync).begin + i;
+    float *gradient = gradsync_gradient(trainer->sync, shard);
+    Range batches = step_batches(trainer);
+    Tally tally = compute_part(trainer, space, shard, batches.begin, gradient);
+    for (uint64_t number = batches.begin + 1; number < batches.end; number++) {
+        Tally more = compute_part(trainer, space, shard, number, space->gradient);
+        add(gradient, space->gradient, model_parameter_count(trainer->model));
+        tally_add(&tally, &more);
+    }
+    ShardReport *reports = gradsync_reports(trainer->sync);
+    reports[shard] = (ShardReport){tally, trainer->request};
 }
 
 /* The whole batch's tally and the largest request, from every shard's report. */

@@ -14,33 +14,39 @@
 
 enum { PIECE = 16384 /* floats that a thread updates at a time */ };
 
-static bool decays_apart(const OptimizerOptions *options) {
-    return options->kind == OPTIMIZER_ADAMW && !options->decay_biases;
+static bool needs_tensors(const OptimizerOptions *options) {
+    bool apart = options->kind == OPTIMIZER_ADAMW && !options->decay_biases;
+    return apart || optimizer_is_layerwise(options);
 }
 
 Status trainer_plan_update(Trainer *trainer) {
     const Model *model = trainer->model;
+    const OptimizerOptions *options = &trainer->config->optimizer;
     size_t parameters = model_trained_count(model);
-    size_t tensors = decays_apart(&trainer->config->optimizer) ? model_tensor_count(model) : 0;
+    size_t tensors = needs_tensors(options) ? model_tensor_count(model) : 0;
     size_t count = 0;
     Status status = MEMORY_NEW(&trainer->runs, tensors + 1);
     if (status != STATUS_OK) return status;
     for (size_t i = 0; i < tensors; i++) {
         ModelTensor tensor = model_tensor(model, i);
         if (tensor.buffer) continue;
-        trainer->runs[count++] = (UpdateRun){{tensor.offset, tensor.offset + tensor.count},
-                                             strcmp(tensor.name, "kernel") == 0};
+        bool kernel = strcmp(tensor.name, "kernel") == 0;
+        trainer->runs[count++] = (UpdateRun){
+            .range = {tensor.offset, tensor.offset + tensor.count},
+            .decays = kernel || options->decay_biases,
+            .adapts = kernel && optimizer_is_layerwise(options),
+        };
     }
-    if (count == 0) trainer->runs[count++] = (UpdateRun){{0, parameters}, true};
+    if (count == 0) trainer->runs[count++] = (UpdateRun){.range = {0, parameters}, .decays = true};
     trainer->run_count = count;
     return STATUS_OK;
 }
 
-VECTOR_CLONES static void scale(float *values, size_t count, float factor) {
+VECTOR_CLONES void scale_gradient(float *values, size_t count, float factor) {
     for (size_t i = 0; i < count; i++) values[i] *= factor;
 }
 
-static Range overlap(Range a, Range b) {
+Range range_overlap(Range a, Range b) {
     size_t begin = a.begin > b.begin ? a.begin : b.begin, end = a.end < b.end ? a.end : b.end;
     return (Range){begin, end > begin ? end : begin};
 }
@@ -49,20 +55,32 @@ static float *gradient_at(const Trainer *trainer, size_t place) {
     return gradsync_sum(trainer->sync) + (place - gradsync_slice(trainer->sync).begin);
 }
 
+UpdatePart trainer_part(const Trainer *trainer, Range range, const UpdateRun *run) {
+    UpdatePart part = {.options = trainer->config->optimizer,
+                       .params = trainer->params + range.begin,
+                       .gradients = gradient_at(trainer, range.begin),
+                       .count = range.end - range.begin};
+    for (int k = 0; k < OPTIMIZER_MAX_SLOTS; k++)
+        if (trainer->slots[k] != NULL) part.slots[k] = trainer->slots[k] + range.begin;
+    if (!run->decays) part.options.weight_decay = 0.0;
+    return part;
+}
+
 /* Updates the parameters `range`, all of one run. */
 static void step_run(const Trainer *trainer, Range range, const UpdateRun *run) {
-    OptimizerOptions options = trainer->config->optimizer;
-    float *slots[OPTIMIZER_MAX_SLOTS] = {NULL};
-    for (int k = 0; k < OPTIMIZER_MAX_SLOTS; k++)
-        if (trainer->slots[k] != NULL) slots[k] = trainer->slots[k] + range.begin;
-    if (!run->decays) options.weight_decay = 0.0;
-    optimizer_step(&options, trainer->params + range.begin, gradient_at(trainer, range.begin),
-                   slots, range.end - range.begin, trainer->rate, trainer->progress.step + 1);
+    UpdatePart part = trainer_part(trainer, range, run);
+    if (trainer->norms != NULL)
+        optimizer_move(&part.options, part.params, part.gradients, part.slots, part.count,
+                       trainer->rate, run->ratio);
+    else
+        optimizer_step(&part.options, part.params, part.gradients, part.slots, part.count,
+                       trainer->rate, trainer->progress.step + 1);
 }
 
 /* This rank's slice of the parameters; the rest of its slice are buffers. */
 static Range parameters_of(const Trainer *trainer) {
-    return overlap(gradsync_slice(trainer->sync), (Range){0, model_buffers_begin(trainer->model)});
+    return range_overlap(gradsync_slice(trainer->sync),
+                         (Range){0, model_buffers_begin(trainer->model)});
 }
 
 /* Adds params `range` to the average, if this step's count. */
@@ -76,12 +94,12 @@ static void average_range(const Trainer *trainer, Range range) {
 static void step_piece(void *context, size_t i, size_t thread) {
     const Trainer *trainer = context;
     size_t begin = gradsync_slice(trainer->sync).begin + i * PIECE;
-    Range piece = overlap((Range){begin, begin + PIECE}, parameters_of(trainer));
+    Range piece = range_overlap((Range){begin, begin + PIECE}, parameters_of(trainer));
     (void)thread;
-    if (trainer->gradient_scale < 1.0f)
-        scale(gradient_at(trainer, begin), piece.end - begin, trainer->gradient_scale);
+    if (trainer->gradient_scale < 1.0f && trainer->norms == NULL)
+        scale_gradient(gradient_at(trainer, begin), piece.end - begin, trainer->gradient_scale);
     for (size_t k = 0; k < trainer->run_count; k++) {
-        Range range = overlap(piece, trainer->runs[k].range);
+        Range range = range_overlap(piece, trainer->runs[k].range);
         if (range.begin < range.end) step_run(trainer, range, &trainer->runs[k]);
     }
     average_range(trainer, piece);
@@ -94,6 +112,7 @@ void trainer_update(Trainer *trainer, double norm) {
     trainer->gradient_scale = most > 0.0 && norm > most ? (float)(most / norm) : 1.0f;
     trainer->average_share = average_share(&trainer->config->average, trainer->progress.step + 1,
                                            trainer->steps_per_epoch);
+    if (trainer->norms != NULL) norms_find(trainer);
     pool_run(trainer->pool, shard_capacity(parameters.end - parameters.begin, PIECE), step_piece,
              trainer);
     if (buffers.begin == buffers.end) return;

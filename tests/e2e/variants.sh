@@ -40,6 +40,8 @@ same rmsprop 00000005 optimizer.kind=rmsprop schedule.kind=one_cycle schedule.wa
 same adamw 00000005 optimizer.kind=adamw schedule.kind=step schedule.every_epochs=1
 same spared-biases 00000005 optimizer.kind=adamw optimizer.weight_decay=0.1 \
     optimizer.decay_biases=false
+same lars 00000005 optimizer.kind=lars optimizer.momentum=0.9 optimizer.trust=0.02
+same lamb 00000005 optimizer.kind=lamb optimizer.decay_biases=false optimizer.clip_norm=0.5
 same clipped 00000005 optimizer.kind=sgd optimizer.momentum=0.9 optimizer.clip_norm=0.5
 same smoothed 00000005 training.label_smoothing=0.1
 same sheared 00000005 augmentation.shear=0.1 augmentation.translate=2 augmentation.fill=zero
@@ -57,6 +59,7 @@ same rarely-validated 00000005 schedule.kind=cosine training.epochs=3 training.v
     checkpoint.every_epochs=0
 same residual 00000005 model.layers="conv 3x3 8 stride 2 nobias, batchnorm relu, save a, \
     conv 3x3 8 nobias, batchnorm, add a relu, globalavgpool, dense 10 softmax"
+same accumulated 00000002 training.batch_size=44 training.accumulate=3 checkpoint.every_steps=2
 same drop-last 00000005 training.drop_last=true
 same no-hold-out 00000005 data.folds=0 schedule.kind=constant
 same one-batch 00000001 training.batch_size=1000

@@ -212,10 +212,62 @@ static void statistics_are_measured_as_steps_find_them(void **state) {
     stop(replica);
 }
 
+/* Without dropout, and with batches that divide into shards, a step of four batches of 40 is one of
+ * 160 but for the order in which samples are added; the last step has the 40 that are left. */
+static void batches_add_up_to_a_step(void **state) {
+    (void)state;
+    static const char LAYERS[] = "model.layers=flatten,dense~24~relu,dense~10~softmax";
+    char whole[256], parts[256];
+    snprintf(whole, sizeof whole, "%s %straining.batch_size=160", LAYERS, PLAIN_SGD);
+    snprintf(parts, sizeof parts, "%s %straining.batch_size=40 training.accumulate=4", LAYERS,
+             PLAIN_SGD);
+    size_t count = train(before, 0, whole);
+    for (int steps = 1; steps <= 2; steps++) {
+        train(one, steps, whole);
+        train(other, steps, parts);
+        assert_on_all_ranks(distance(one, before, count) > 0.1);
+        assert_on_all_ranks(distance(one, other, count) < 1e-4);
+    }
+    Replica *replica = start(parts);
+    bool two = replica->trainer->steps_per_epoch == 2;
+    make_steps(replica, 2);
+    bool all = replica->trainer->progress.running.count == ROWS;
+    stop(replica);
+    assert_on_all_ranks(two && all);
+}
+
+/* A kernel's step is as long as its weights' norm says; a bias's is not. */
+static void layerwise_steps_are_as_long_as_the_weights_say(void **state) {
+    (void)state;
+    static const char *const KEYS[] = {
+        "optimizer.kind=lamb optimizer.learning_rate=0.01 optimizer.clip_norm=0.1",
+        "optimizer.kind=lars optimizer.learning_rate=0.5 optimizer.trust=0.02 "
+        "optimizer.weight_decay=0"};
+    train(before, 0, "");
+    Replica *replica = start("");
+    for (size_t k = 0; k < 2; k++) {
+        bool good = true;
+        train(one, 1, KEYS[k]);
+        for (size_t i = 0; i < model_tensor_count(replica->model); i++) {
+            ModelTensor tensor = model_tensor(replica->model, i);
+            const float *was = before + tensor.offset, *is = one + tensor.offset;
+            memset(other, 0, sizeof other);
+            double step = distance(is, was, tensor.count),
+                   norm = distance(was, other, tensor.count);
+            bool kernel = strcmp(tensor.name, "kernel") == 0;
+            good = good && (kernel ? fabs(step / (0.01 * norm) - 1.0) < 1e-3 : step > 0.0);
+        }
+        assert_on_all_ranks(good);
+    }
+    stop(replica);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(clipping_shortens_a_long_gradient_and_turns_none),
     cmocka_unit_test(kernels_alone_decay_where_biases_are_spared),
     cmocka_unit_test(an_average_predicts_and_leaves_the_training_alone),
+    cmocka_unit_test(batches_add_up_to_a_step),
+    cmocka_unit_test(layerwise_steps_are_as_long_as_the_weights_say),
     cmocka_unit_test(statistics_are_measured_as_steps_find_them),
 };
 

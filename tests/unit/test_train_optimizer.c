@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "mnist_dist/train/optimizer.h"
@@ -142,6 +143,63 @@ static void rmsprop_follows_its_formulas(void **state) {
     check_formula(&RMSPROP_MOMENTUM, rmsprop_momentum_formula);
 }
 
+static double norm_of(const float *values) {
+    double sum = 0.0;
+    for (size_t i = 0; i < COUNT; i++) sum += (double)values[i] * (double)values[i];
+    return sqrt(sum);
+}
+
+/* STEPS steps with the whole vector as one kernel, and the same by formulas in double. */
+static void check_layerwise(const OptimizerOptions *options, bool lamb) {
+    float params[COUNT], gradients[COUNT], state[2][COUNT];
+    float *const slots[] = {state[0], state[1]};
+    double w[COUNT], m[COUNT] = {0}, v[COUNT] = {0}, u[COUNT];
+    memset(state, 0, sizeof state);
+    for (size_t i = 0; i < COUNT; i++) w[i] = (double)(params[i] = start_of(i));
+    for (int t = 1; t <= STEPS; t++) {
+        double ww = 0.0, uu = 0.0, rate = RATES[t - 1];
+        for (size_t i = 0; i < COUNT; i++) {
+            double g = (double)(gradients[i] = gradient_of(i, t));
+            if (lamb) {
+                m[i] = 0.9 * m[i] + 0.1 * g;
+                v[i] = 0.999 * v[i] + 0.001 * g * g;
+                u[i] = m[i] / (1 - pow(0.9, t)) / (sqrt(v[i] / (1 - pow(0.999, t))) + 1e-7);
+                u[i] += 0.1 * w[i];
+            } else {
+                u[i] = g;
+            }
+            ww += w[i] * w[i];
+            uu += u[i] * u[i];
+        }
+        double ratio = lamb ? sqrt(ww / uu) : 0.02 * sqrt(ww) / (sqrt(uu) + 0.1 * sqrt(ww));
+        for (size_t i = 0; i < COUNT; i++) {
+            if (!lamb) u[i] = m[i] = 0.9 * m[i] + rate * ratio * (u[i] + 0.1 * w[i]);
+            w[i] -= lamb ? rate * ratio * u[i] : u[i];
+        }
+        optimizer_direct(options, params, gradients, slots, COUNT, (uint64_t)t);
+        double found = optimizer_ratio(options, norm_of(params), norm_of(gradients));
+        optimizer_move(options, params, gradients, slots, COUNT, rate, found);
+    }
+    for (size_t i = 0; i < COUNT; i++) assert_close(params[i], w[i], 1e-5);
+}
+
+static void layerwise_kinds_follow_their_formulas(void **state) {
+    (void)state;
+    const OptimizerOptions lamb = {.kind = OPTIMIZER_LAMB,
+                                   .beta_1 = 0.9,
+                                   .beta_2 = 0.999,
+                                   .epsilon = 1e-7,
+                                   .weight_decay = 0.1};
+    const OptimizerOptions lars = {
+        .kind = OPTIMIZER_LARS, .momentum = 0.9, .trust = 0.02, .weight_decay = 0.1};
+    check_layerwise(&lamb, true);
+    check_layerwise(&lars, false);
+    assert_true(optimizer_is_layerwise(&lamb) && optimizer_is_layerwise(&lars));
+    assert_false(optimizer_is_layerwise(&ADAMW));
+    assert_true(optimizer_ratio(&lamb, 0.0, 2.0) == 1.0);
+    assert_true(optimizer_ratio(&lars, 2.0, 0.0) == 1.0);
+}
+
 static void halves_step_like_the_whole(void **state) {
     (void)state;
     const OptimizerOptions *const all[] = {
@@ -175,8 +233,8 @@ static void state_vectors_are_named_as_in_keras(void **state) {
 static void kinds_have_names_up_to_the_last(void **state) {
     (void)state;
     assert_string_equal(OPTIMIZER_NAMES[OPTIMIZER_ADAM], "adam");
-    assert_string_equal(OPTIMIZER_NAMES[OPTIMIZER_RMSPROP], "rmsprop");
-    assert_null(OPTIMIZER_NAMES[OPTIMIZER_RMSPROP + 1]);
+    assert_string_equal(OPTIMIZER_NAMES[OPTIMIZER_LAMB], "lamb");
+    assert_null(OPTIMIZER_NAMES[OPTIMIZER_LAMB + 1]);
 }
 
 int main(void) {
@@ -185,6 +243,7 @@ int main(void) {
         cmocka_unit_test(adamw_follows_its_formula),
         cmocka_unit_test(sgd_follows_its_formulas),
         cmocka_unit_test(rmsprop_follows_its_formulas),
+        cmocka_unit_test(layerwise_kinds_follow_their_formulas),
         cmocka_unit_test(halves_step_like_the_whole),
         cmocka_unit_test(state_vectors_are_named_as_in_keras),
         cmocka_unit_test(kinds_have_names_up_to_the_last),

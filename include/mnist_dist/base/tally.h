@@ -31,3 +31,6 @@ Tally tally_sum(const Tally tallies[], size_t n);
 
 /* The sum of n doubles: the halves of the next power of two, each summed likewise, then added. */
 double tree_sum(const double values[], size_t n);
+
+/* The sum of the squares of n floats: in 16 lanes of doubles, which tree_sum adds. */
+double squares_sum(const float *values, size_t n);

@@ -24,6 +24,7 @@ enum { CONFIG_MAX_SHARDS = 1024 };
 typedef struct TrainingOptions {
     int64_t epochs;
     int64_t batch_size; /* samples of a global batch */
+    int64_t accumulate; /* global batches of a step, whose gradients are added up */
     int64_t shards;     /* parts of a global batch; a power of two */
     int64_t threads;    /* per rank */
     int64_t seed;

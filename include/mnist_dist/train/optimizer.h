@@ -3,7 +3,7 @@
  * A step is elementwise, so it may be made on any slice of the flat vector: the sharded update of
  * gradsync.h rests on that. An optimizer is one row of a table: its name, how many state vectors
  * it keeps, their names in files, and its step. Sources: keras.src.optimizers.{adam,adamw,sgd,
- * rmsprop}. */
+ * rmsprop,lamb}; LARS: You, Gitman and Ginsburg, arXiv:1708.03888; LAMB: You et al., ICLR 2020. */
 #pragma once
 
 #include <stdbool.h>
@@ -14,7 +14,9 @@ typedef enum OptimizerKind {
     OPTIMIZER_ADAM,
     OPTIMIZER_ADAMW,
     OPTIMIZER_SGD,
-    OPTIMIZER_RMSPROP
+    OPTIMIZER_RMSPROP,
+    OPTIMIZER_LARS,
+    OPTIMIZER_LAMB
 } OptimizerKind;
 
 typedef struct OptimizerOptions {
@@ -25,7 +27,8 @@ typedef struct OptimizerOptions {
     double beta_1, beta_2; /* adam, adamw */
     double rho;            /* rmsprop */
     double epsilon;
-    double weight_decay; /* adamw */
+    double weight_decay; /* adamw, lars, lamb */
+    double trust;        /* lars: how far a step goes, as a share of the weights' norm */
     bool decay_biases;   /* whether it takes from all parameters, or from kernels alone */
     double clip_norm; /* largest norm of the whole gradient, which is scaled down to it; 0: any */
 } OptimizerOptions;
@@ -45,3 +48,19 @@ const char *optimizer_slot_name(const OptimizerOptions *options, int slot);
  * learning rate of this step; iteration counts steps from 1. */
 void optimizer_step(const OptimizerOptions *options, float *params, const float *gradients,
                     float *const slots[], size_t count, double rate, uint64_t iteration);
+
+/* Whether this kind scales the step of each kernel by norms of the whole kernel. Then the step is
+ * not optimizer_step, but optimizer_direct on all of it, norms, and optimizer_move. */
+bool optimizer_is_layerwise(const OptimizerOptions *options);
+
+/* Turns `count` gradients into directions, in place, and updates slots that this takes. */
+void optimizer_direct(const OptimizerOptions *options, const float *params, float *gradients,
+                      float *const slots[], size_t count, uint64_t iteration);
+
+/* The ratio by which a kernel's step is scaled, from the Euclidean norms of its weights and of its
+ * direction; 1 if either is 0. */
+double optimizer_ratio(const OptimizerOptions *options, double weights, double direction);
+
+/* Moves `count` parameters along their directions, by rate times ratio. */
+void optimizer_move(const OptimizerOptions *options, float *params, const float *directions,
+                    float *const slots[], size_t count, double rate, double ratio);

@@ -27,6 +27,7 @@ typedef struct Workspace {
     Batch batch;
     float *dlogits; /* (shard capacity, 10) */
     Scratch *scratch;
+    float *gradient; /* (parameters), of one batch of several; NULL if a step has but one */
     PhaseTimes times;
     double late_seconds; /* in the step under way */
 } Workspace;
@@ -40,7 +41,9 @@ typedef struct ShardReport {
 /* Neighbours in the flat vector that are updated alike. */
 typedef struct UpdateRun {
     Range range;
-    bool decays; /* whether weight decay takes from them */
+    bool decays;  /* whether weight decay takes from them */
+    bool adapts;  /* whether norms scale their step: kernels, under a layerwise optimizer */
+    double ratio; /* by which they scale that of the step under way */
 } UpdateRun;
 
 typedef struct Trainer {
@@ -63,6 +66,7 @@ typedef struct Trainer {
     double average_share;              /* likewise; of its params in the average */
     UpdateRun *runs;                   /* (run_count): all parameters, in order */
     size_t run_count;
+    struct Norms *norms;   /* NULL unless the optimizer is layerwise */
     Workspace *workspaces; /* (threads) */
 
     Progress progress;
