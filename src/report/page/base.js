@@ -107,6 +107,11 @@ function choice({ name, label, options, value, change }) {
   return el('fieldset', { class: 'choice' }, el('legend', {}, label), el('div', { class: 'choices' }, inputs));
 }
 
+// A configuration's key, which may be broken at its dots and underscores and nowhere else.
+function keyName(key) {
+  return el('code', {}, key.split(/(?<=[._])/).flatMap((part, i) => (i ? [el('wbr'), part] : [part])));
+}
+
 function absent(text) {
   return el('p', { class: 'absent' }, text);
 }

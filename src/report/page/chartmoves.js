@@ -37,7 +37,7 @@ function pan(self, share) {
 
 function keys(self, event) {
   const last = self.rows.length - 1;
-  const now = self.at === null ? null : self.at;
+  const now = self.at;
   const visible = self.graph.xAxisRange();
   const stride = event.ctrlKey || event.metaKey ? 10 : Math.max(1, Math.round(self.rows.length / 400));
   const moves = {

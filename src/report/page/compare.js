@@ -53,11 +53,11 @@ function showDiffering(section, { runs, comparison }) {
     section.append(absent('Nothing: all keys of all runs are equal.'));
     return;
   }
-  const columns = foldColumns(comparison, differing);
+  const columns = foldColumns(comparison);
   append(section, [
     el('p', { class: 'lead' }, 'All other keys are equal in all runs.'),
     table({ caption: 'Keys of the configuration that differ', hideCaption: true, class: 'config', head: ['Key', ...columns.map((column) => column.name)],
-      rows: differing.map((row) => [el('code', {}, row.key), ...columns.map((column) => [...new Set(column.runs.map((run) => row.values[run]))].join(', '))]) }),
+      rows: differing.map((row) => [keyName(row.key), ...columns.map((column) => [...new Set(column.runs.map((run) => row.values[run]))].join(', '))]) }),
   ]);
 }
 
@@ -106,7 +106,7 @@ function showTests(section, { runs, comparison }) {
   append(section, [
     groups.length ? testTable('Configurations, over the seeds that both have', groups, (i) => comparison.groups[i].name) : null,
     tests > 1 ? el('p', { class: 'note' }, `With ${tests} comparisons, at least one would fall below 0.05 by chance alone in about ${Math.round(100 * (1 - 0.95 ** tests))} of 100 cases: trust a small p more than a single one just below 0.05.`) : null,
-    groups.length && pairs.length ? el('details', { class: 'in-print' }, el('summary', {}, `Run by run (${pairs.length})`), testTable('Pairs of runs on the same held-out digits', pairs, (i) => runs[i].name)) : null,
+    groups.length && pairs.length ? el('details', {}, el('summary', {}, `Run by run (${pairs.length})`), testTable('Pairs of runs on the same held-out digits', pairs, (i) => runs[i].name)) : null,
     !groups.length ? testTable('Pairs of runs on the same held-out digits', pairs, (i) => runs[i].name) : null,
   ]);
 }

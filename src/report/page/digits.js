@@ -37,12 +37,14 @@ function gallery(run, label, desktop, phone) {
   const atOnce = window.matchMedia('(max-width: 599px)').matches ? phone : desktop;
   const list = el('ul', { class: 'cards', 'aria-label': label });
   const more = el('button', { type: 'button', class: 'plain' });
-  const element = el('div', {}, list, more);
+  const unprinted = el('p', { class: 'note on-paper' });
+  const element = el('div', {}, list, more, unprinted);
   let rest = [];
   const next = () => {
     const now = rest.splice(0, atOnce);
     append(list, now.map((index) => card(run, index)));
     more.hidden = rest.length === 0;
+    unprinted.textContent = rest.length ? `${count(rest.length)} more are in the page itself.` : '';
     more.textContent = `Show ${count(Math.min(rest.length, atOnce))} more of ${count(rest.length)}`;
     return now.length;
   };

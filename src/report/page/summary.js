@@ -48,11 +48,11 @@ function showModel(section, run) {
   append(section, [
     el('p', { class: 'lead' }, `${count(model.parameters)} parameters in ${plural(model.layers.length, 'layer')}.`),
     table({ caption: 'Layers of the model, from the image to the ten probabilities', hideCaption: true, class: 'model',
-      head: ['Layer', 'Class', 'Output', 'Parameters', ...(kernels ? ['Kernel'] : [])],
-      rows: model.layers.map((layer) => [layer.name, layer.class, layer.output,
+      head: ['Layer', 'Output', 'Parameters', ...(kernels ? ['Kernel'] : []), 'Class'],
+      rows: model.layers.map((layer) => [layer.name, el('span', { class: 'whole' }, layer.output),
         el('span', { class: 'share', style: layer.parameters ? `--share: ${layer.parameters / model.parameters}` : null }, count(layer.parameters)),
-        ...(kernels ? [layer.kernel || ''] : [])]),
-      numbers: [3] }),
+        ...(kernels ? [layer.kernel || ''] : []), layer.class]),
+      numbers: [2] }),
   ]);
 }
 
@@ -63,14 +63,14 @@ function showConfig(section, run) {
     return;
   }
   const differing = config.filter((row) => row.differs);
-  const rows = (list) => list.map((row) => [el('code', {}, row.key), el('span', { class: row.differs ? 'differs' : null }, row.value),
+  const rows = (list) => list.map((row) => [keyName(row.key), el('span', { class: row.differs ? 'differs' : null }, row.value),
     row.differs ? row.default : el('span', { class: 'muted' }, row.default)]);
   const head = ['Key', 'Value', 'Default'];
   append(section, [
     differing.length
       ? table({ caption: `${plural(differing.length, 'key differs', 'keys differ')} from the defaults`, head, rows: rows(differing), class: 'config' })
       : el('p', { class: 'lead' }, 'All keys are at their defaults.'),
-    el('details', { class: 'in-print' }, el('summary', {}, `All ${config.length} keys`),
+    el('details', {}, el('summary', {}, `All ${config.length} keys`),
       table({ caption: 'The whole configuration, as it took effect', hideCaption: true, head, rows: rows(config), class: 'config' })),
   ]);
 }
