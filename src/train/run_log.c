@@ -59,7 +59,8 @@ static Live live_now(const Run *run, double now) {
                   .epochs = (uint64_t)run->config->training.epochs,
                   .step = progress->epoch_step,
                   .steps = run->trainer->steps_per_epoch,
-                  .batch_size = (uint64_t)run->config->training.batch_size,
+                  .batch_size = (uint64_t)(run->config->training.batch_size *
+                                           run->config->training.accumulate),
                   .images_per_second = seconds > 0 ? (double)run->epoch_images / seconds : 0.0,
                   .loss = tally_loss(&progress->running),
                   .accuracy = tally_accuracy(&progress->running),

@@ -284,8 +284,8 @@ static void test_bools_have_three_spellings(void **state) {
 
 static void test_choices_name_the_nearest(void **state) {
     (void)state;
-    expect_set("optimizer.kind=adm", "command line: optimizer.kind=adm: expected adam, adamw, sgd "
-                                     "or rmsprop; did you mean adam?");
+    expect_set("optimizer.kind=adm", "command line: optimizer.kind=adm: expected adam, adamw, sgd, "
+                                     "rmsprop, lars or lamb; did you mean adam?");
     expect_refusal("schedule:\n  kind: onecycle\n",
                    "my.yaml:2: schedule.kind=onecycle: expected plateau, constant, step, cosine or "
                    "one_cycle; did you mean one_cycle?");
