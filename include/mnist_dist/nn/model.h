@@ -98,7 +98,7 @@ const char *model_layer_name(const Model *model, size_t index);
 typedef struct ModelLayerInfo {
     const char *class_name; /* Keras's: Conv2D, Dense ... */
     int rank;
-    size_t dims[3]; /* (rank) of its output: h, w, c or c alone */
+    size_t dims[3];    /* (rank) of its output: h, w, c or c alone */
     size_t parameters; /* buffers included */
 } ModelLayerInfo;
 ModelLayerInfo model_layer_info(const Model *model, size_t index);
