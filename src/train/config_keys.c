@@ -100,6 +100,8 @@ const ConfigKey CONFIG_KEYS[] = {
     CHOICE(average.kind, CHANGES_ANSWER, "none", AVERAGE_NAMES, "of the weights, to predict with"),
     REAL(average.decay, "0.999", 0, 0.999999, "ema: what the average keeps of itself"),
     REAL(average.start_epoch, "0", 0, 1e6, "epochs before the first weights are taken in"),
+    WHOLE(average.measure_batches, CHANGES_ANSWER, "0", 0, 1e9,
+          "batches to measure statistics on; 0: they are averaged too"),
     WHOLE(average.every_steps, CHANGES_ANSWER, "1", 1, 1e9, "steps between weights taken in"),
 
     WHOLE(checkpoint.keep, CHANGES_NOTHING, "3", 1, 1e6, "newest files kept, beside the best"),

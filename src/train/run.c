@@ -175,8 +175,10 @@ static Status validate(Run *run, Tally *validation) {
     *validation = (Tally){0};
     if (!is_due(epoch, training->validate_every) && epoch != (uint64_t)training->epochs)
         return STATUS_OK;
-    Status status = evaluator_run(run->evaluator, validation, run->probabilities,
-                                  trainer_weights(trainer), &images);
+    Status status = trainer_measure_average(trainer);
+    if (status != STATUS_OK) return status;
+    status = evaluator_run(run->evaluator, validation, run->probabilities, trainer_weights(trainer),
+                           &images);
     trainer->times.seconds[PHASE_EVALUATE] += clock_seconds() - since;
     if (status == STATUS_OK && !isfinite(validation->loss))
         return status_fail(STATUS_DIVERGED,

@@ -6,6 +6,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "mnist_dist/base/clones.h"
 #include "mnist_dist/base/memory.h"
@@ -342,6 +343,23 @@ const float *trainer_weights(const Trainer *trainer) {
 
 void trainer_gather_average(Trainer *trainer) {
     if (trainer_averages(trainer)) gradsync_gather(trainer->sync, average_vector(trainer));
+}
+
+Status trainer_measure_average(Trainer *trainer) {
+    const size_t begin = model_buffers_begin(trainer->model);
+    const size_t count = model_parameter_count(trainer->model) - begin;
+    const uint64_t batches = (uint64_t)trainer->config->average.measure_batches;
+    float *statistics = NULL;
+    Status status = STATUS_OK;
+    if (!trainer_averages(trainer) || batches == 0 || count == 0) return STATUS_OK;
+    TRY(comm_agree(trainer->comm, MEMORY_NEW(&statistics, count)));
+    TRY(trainer_measure_statistics(trainer, statistics, trainer->average, batches));
+    if (comm_rank(trainer->comm) == 0)
+        memcpy(trainer->average + begin, statistics, count * sizeof *statistics);
+    gradsync_spread(trainer->sync, average_vector(trainer));
+cleanup:
+    free(statistics);
+    return status;
 }
 
 void trainer_collect(Trainer *trainer) {

@@ -212,6 +212,34 @@ static void statistics_are_measured_as_steps_find_them(void **state) {
     stop(replica);
 }
 
+#define NORMALISED                                                                                 \
+    "model.layers=flatten,dense~24,batchnorm~relu,dense~10~softmax average.kind=ema "              \
+    "average.decay=0.5 "
+
+/* Of the average's weights, which measuring leaves alone, as it does the training. */
+static void an_average_has_its_own_statistics_measured(void **state) {
+    (void)state;
+    static float measured[48];
+    size_t count = train(before, 3, NORMALISED);
+    Replica *replica = start(NORMALISED "average.measure_batches=2");
+    Trainer *trainer = replica->trainer;
+    size_t begin = model_buffers_begin(replica->model);
+    assert_int_equal(count - begin, 48);
+    make_steps(replica, 3);
+    trainer_gather_average(trainer);
+    memcpy(one, trainer->average, count * sizeof *one);
+    assert_on_all_ranks(trainer_measure_statistics(trainer, measured, one, 2) == STATUS_OK);
+    assert_on_all_ranks(trainer_measure_average(trainer) == STATUS_OK);
+    const float *average = trainer_weights(trainer);
+    bool own = memcmp(average + begin, measured, sizeof measured) == 0;
+    bool apart = memcmp(average + begin, before + begin, sizeof measured) != 0;
+    bool weights = memcmp(average, one, begin * sizeof *one) == 0;
+    bool training = memcmp(trainer->params, before, count * sizeof *before) == 0;
+    comm_barrier(comm);
+    stop(replica);
+    assert_on_all_ranks(own && apart && weights && training);
+}
+
 /* Without dropout, and with batches that divide into shards, a step of four batches of 40 is one of
  * 160 but for the order in which samples are added; the last step has the 40 that are left. */
 static void batches_add_up_to_a_step(void **state) {
@@ -266,6 +294,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(clipping_shortens_a_long_gradient_and_turns_none),
     cmocka_unit_test(kernels_alone_decay_where_biases_are_spared),
     cmocka_unit_test(an_average_predicts_and_leaves_the_training_alone),
+    cmocka_unit_test(an_average_has_its_own_statistics_measured),
     cmocka_unit_test(batches_add_up_to_a_step),
     cmocka_unit_test(layerwise_steps_are_as_long_as_the_weights_say),
     cmocka_unit_test(statistics_are_measured_as_steps_find_them),

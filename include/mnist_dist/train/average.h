@@ -13,10 +13,12 @@
 typedef enum AverageKind { AVERAGE_NONE, AVERAGE_EMA, AVERAGE_SWA } AverageKind;
 
 typedef struct AverageOptions {
-    int kind;            /* an AverageKind */
-    double decay;        /* ema: what the average keeps of itself */
-    double start_epoch;  /* epochs before the first weights are taken in */
-    int64_t every_steps; /* from there on, the weights after every so many steps */
+    int kind;                /* an AverageKind */
+    double decay;            /* ema: what the average keeps of itself */
+    double start_epoch;      /* epochs before the first weights are taken in */
+    int64_t every_steps;     /* from there on, the weights after every so many steps */
+    int64_t measure_batches; /* batch normalisation's statistics: 0 averages them; else they are
+                                measured anew on so many batches, whenever the average is judged */
 } AverageOptions;
 
 /* Names by kind, "none" and so on; NULL at the end. */

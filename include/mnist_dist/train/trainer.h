@@ -99,6 +99,10 @@ const float *trainer_weights(const Trainer *trainer);
 /* **Collective.** Makes every rank's average whole, for an evaluation. */
 void trainer_gather_average(Trainer *trainer);
 
+/* **Collective.** After trainer_gather_average: measures the average's statistics, if that is how
+ * the configuration wants them. */
+Status trainer_measure_average(Trainer *trainer);
+
 /* **Collective.** Makes rank 0's optimizer slots and average whole, for a checkpoint. */
 void trainer_collect(Trainer *trainer);
 
