@@ -35,7 +35,7 @@ const Option OPTIONS[OPTION_COUNT] = {
     {"images", 0, "FILE...", offsetof(Arguments, images), NULL,
      "read pictures of digits, PNG or JPEG: this word and those behind it"},
     {"tta", 0, "N", offsetof(Arguments, tta), NULL,
-     "mean over N views of each image, 1 to 9: moved, turned, scaled a little"},
+     "mean over N views of each image, 1 to 9; else as it was trained to (average.views)"},
     {"allow-overlap", 0, NULL, offsetof(Arguments, allow_overlap), NULL,
      "evaluate even on rows that a network was trained on"},
     {"help", 'h', NULL, offsetof(Arguments, help), NULL,

@@ -5,7 +5,6 @@
  * added in the order of the command line, in float, and divided once. */
 #include "command/judge.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,8 +13,6 @@
 #include "mnist_dist/base/memory.h"
 #include "mnist_dist/nn/loss.h"
 #include "mnist_dist/train/checkpoint.h"
-
-static const double LEAST_PROBABILITY = 1e-7; /* keras.backend.epsilon() */
 
 /* **Collective.** Rank 0 reads the file; the others are sent what it holds. */
 static Status member_read(Member *member, Comm *comm, const Arguments *arguments,
@@ -48,9 +45,11 @@ cleanup:
 
 static Status read_views(size_t *views, const char *text) {
     char *end = NULL;
-    long value = text != NULL ? strtol(text, &end, 10) : 1;
+    *views = 0;
+    if (text == NULL) return STATUS_OK;
+    long value = strtol(text, &end, 10);
     *views = (size_t)value;
-    if (value >= 1 && value <= AUGMENT_VIEWS && (end == NULL || *end == '\0')) return STATUS_OK;
+    if (value >= 1 && value <= AUGMENT_VIEWS && *end == '\0') return STATUS_OK;
     return status_fail(STATUS_USAGE, "command line: --tta %.100s: expected a number from 1 to %d",
                        text, (int)AUGMENT_VIEWS);
 }
@@ -151,49 +150,42 @@ cleanup:
     return comm_agree(judge->comm, status);
 }
 
-/* **Collective.** Adds one network's probabilities, of each view, to the sum. */
-static Status add_member(const Judge *judge, const Member *member, Tally *tally, float *sum,
-                         float *own, const EvaluationImages *images) {
+/* **Collective.** What one network says of the images. */
+static Status run_member(const Judge *judge, const Member *member, Tally *tally, float *own,
+                         const EvaluationImages *images) {
+    size_t views = judge->views > 0 ? judge->views : (size_t)member->config.average.views;
     Evaluator *evaluator = NULL;
     Status status = STATUS_OK;
-    TRY(evaluator_new(&evaluator, judge->comm, judge->pool, member->model, NULL));
-    for (size_t view = 0; view < judge->views; view++) {
-        AffineMap map = augment_view(view);
-        EvaluationImages seen = *images;
-        if (view > 0) seen.view = &map;
-        TRY(evaluator_run(evaluator, tally, own, member->params, &seen));
-        for (size_t i = 0; i < images->count * DIGIT_CLASSES; i++) sum[i] += own[i];
-    }
+    TRY(evaluator_new(&evaluator, judge->comm, judge->pool, member->model, views, NULL));
+    TRY(evaluator_run(evaluator, tally, own, member->params, images));
 cleanup:
     evaluator_destroy(evaluator);
     return status;
 }
 
-static Tally tally_probabilities(const float *probabilities, const EvaluationImages *images) {
-    Tally tally = {.count = (int64_t)images->count};
+static Tally tally_means(const float *probabilities, const EvaluationImages *images) {
+    Tally tally = {0};
     for (size_t i = 0; i < images->count; i++) {
-        const float *row = probabilities + i * DIGIT_CLASSES;
-        uint8_t label = images->labels[images->rows != NULL ? images->rows[i] : i], predicted = 0;
-        loss_argmax(&predicted, row, 1);
-        if (label == DIGIT_UNLABELLED) continue;
-        tally.loss -= log(fmax((double)row[label], LEAST_PROBABILITY));
-        tally.correct += predicted == label;
+        uint8_t label = images->labels[images->rows != NULL ? images->rows[i] : i];
+        Tally one = loss_of_probabilities(probabilities + i * DIGIT_CLASSES, &label, 1);
+        tally_add(&tally, &one);
     }
     return tally;
 }
 
 Status judge_run(Judge *judge, Tally *tally, float *probabilities, const EvaluationImages *images) {
-    size_t numbers = images->count * DIGIT_CLASSES;
+    size_t numbers = images->count * DIGIT_CLASSES, members = judge->member_count;
     float *own = NULL;
     Status status = STATUS_OK;
+    if (members == 1) return run_member(judge, judge->members, tally, probabilities, images);
     TRY(comm_agree(judge->comm, MEMORY_NEW(&own, numbers)));
     memset(probabilities, 0, numbers * sizeof *probabilities);
-    for (size_t i = 0; i < judge->member_count; i++)
-        TRY(add_member(judge, &judge->members[i], tally, probabilities, own, images));
-    size_t summands = judge->member_count * judge->views;
-    if (summands == 1) goto cleanup;
-    for (size_t i = 0; i < numbers; i++) probabilities[i] /= (float)summands;
-    *tally = tally_probabilities(probabilities, images);
+    for (size_t i = 0; i < members; i++) {
+        TRY(run_member(judge, &judge->members[i], tally, own, images));
+        for (size_t k = 0; k < numbers; k++) probabilities[k] += own[k];
+    }
+    for (size_t k = 0; k < numbers; k++) probabilities[k] /= (float)members;
+    *tally = tally_means(probabilities, images);
 cleanup:
     free(own);
     return status;

@@ -23,7 +23,7 @@ typedef struct Judge {
     Comm *comm;
     Member *members;
     size_t member_count;
-    size_t views;  /* --tta: each image is looked at in so many ways */
+    size_t views;  /* --tta: each image is looked at in so many ways; 0: as each member has it */
     Config config; /* of the first member, with the command line's keys on top */
     Pool *pool;
     Workload workload;
@@ -46,7 +46,6 @@ bool judge_has_own_data(const Judge *judge);
  * if an older checkpoint does not tell; with `allow`, a warning instead. */
 Status judge_check_overlap(const Judge *judge, const EvaluationImages *images, bool allow);
 
-/* **Collective.** probabilities (count, 10) = the mean over the networks and the views of each
- * image, the same on all ranks. *tally is of these probabilities, its loss cut off at Keras's 1e-7;
- * of one network and one view it is the exact tally of its logits. */
+/* **Collective.** probabilities (count, 10) = the mean over the networks, the same on all ranks.
+ * *tally is of these probabilities; of one network it is the evaluator's. */
 Status judge_run(Judge *judge, Tally *tally, float *probabilities, const EvaluationImages *images);

@@ -8,6 +8,8 @@
 
 enum { K = DIGIT_CLASSES };
 
+static const double LEAST_PROBABILITY = 1e-7; /* keras.backend.epsilon() */
+
 static size_t argmax(const float row[K]) {
     size_t best = 0;
     for (size_t k = 1; k < K; k++)
@@ -48,6 +50,17 @@ Tally loss_cross_entropy(const float *logits, const float *targets, const uint8_
     for (size_t i = 0; i < n; i++) {
         tally.loss += row_loss(logits + i * K, targets + i * K);
         tally.correct += argmax(logits + i * K) == labels[i];
+    }
+    return tally;
+}
+
+Tally loss_of_probabilities(const float *probabilities, const uint8_t *labels, size_t n) {
+    Tally tally = {.count = (int64_t)n};
+    for (size_t i = 0; i < n; i++) {
+        const float *row = probabilities + i * K;
+        if (labels[i] == DIGIT_UNLABELLED) continue;
+        tally.loss -= log(fmax((double)row[labels[i]], LEAST_PROBABILITY));
+        tally.correct += argmax(row) == labels[i];
     }
     return tally;
 }

@@ -102,6 +102,7 @@ const ConfigKey CONFIG_KEYS[] = {
     REAL(average.start_epoch, "0", 0, 1e6, "epochs before the first weights are taken in"),
     WHOLE(average.measure_batches, CHANGES_ANSWER, "0", 0, 1e9,
           "batches to measure statistics on; 0: they are averaged too"),
+    WHOLE(average.views, CHANGES_ANSWER, "1", 1, AUGMENT_VIEWS, "of each image, to predict with"),
     WHOLE(average.every_steps, CHANGES_ANSWER, "1", 1, 1e9, "steps between weights taken in"),
 
     WHOLE(checkpoint.keep, CHANGES_NOTHING, "3", 1, 1e6, "newest files kept, beside the best"),

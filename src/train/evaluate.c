@@ -6,9 +6,11 @@
 #include "mnist_dist/train/evaluate.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "mnist_dist/base/memory.h"
 #include "mnist_dist/base/shard.h"
+#include "mnist_dist/data/augment.h"
 #include "mnist_dist/data/batch.h"
 #include "mnist_dist/nn/loss.h"
 
@@ -23,6 +25,7 @@ struct Evaluator {
     Comm *comm;
     Pool *pool;
     const Model *model;
+    size_t views;
     bool (*interrupted)(void);
     EvaluatorThread *threads;
 };
@@ -48,13 +51,13 @@ cleanup:
     return status;
 }
 
-Status evaluator_new(Evaluator **out, Comm *comm, Pool *pool, const Model *model,
+Status evaluator_new(Evaluator **out, Comm *comm, Pool *pool, const Model *model, size_t views,
                      bool (*interrupted)(void)) {
     Evaluator *evaluator = NULL;
     Status status = comm_agree(comm, MEMORY_NEW(&evaluator, 1));
     if (status != STATUS_OK) return status;
-    *evaluator =
-        (Evaluator){.comm = comm, .pool = pool, .model = model, .interrupted = interrupted};
+    *evaluator = (Evaluator){
+        .comm = comm, .pool = pool, .model = model, .views = views, .interrupted = interrupted};
     status = comm_agree(comm, allocate(evaluator));
     if (status == STATUS_OK)
         *out = evaluator;
@@ -77,34 +80,57 @@ static size_t block_count(const EvaluationImages *images) {
     return shard_capacity(images->count, EVALUATION_BLOCK);
 }
 
-/* Shows a filled batch's images through the view, with zeros beyond the border. */
-static void look(Batch *batch, const EvaluationImages *images) {
+/* Shows a filled batch's images in another way, with zeros beyond the border. */
+static void look(Batch *batch, const EvaluationImages *images, size_t view) {
+    const AffineMap map = augment_view(view);
     for (size_t i = 0; i < batch->count; i++)
         augment_image(batch->images + i * DIGIT_PIXELS,
-                      images->images + (size_t)batch->ids[i] * DIGIT_PIXELS, images->view,
-                      FILL_ZERO, NULL);
+                      images->images + (size_t)batch->ids[i] * DIGIT_PIXELS, &map, FILL_ZERO, NULL);
+}
+
+static const float *forward(const Evaluation *run, EvaluatorThread *own) {
+    ModelPass pass = {.count = own->batch.count, .images = own->batch.images};
+    return model_forward(run->evaluator->model, run->params, own->scratch, &pass);
+}
+
+/* The tally of a filled batch; probabilities (count, 10), or NULL. */
+static Tally judge_batch(const Evaluation *run, EvaluatorThread *own, float *probabilities) {
+    const Batch *batch = &own->batch;
+    const float *logits = forward(run, own);
+    if (probabilities != NULL) loss_softmax(probabilities, logits, batch->count);
+    return loss_cross_entropy(logits, batch->targets, batch->labels, batch->count);
+}
+
+/* The same by the mean over views, which are added in their order, in float, and divided once. */
+static Tally judge_views(const Evaluation *run, EvaluatorThread *own, float *probabilities) {
+    float mean[EVALUATION_BLOCK * DIGIT_CLASSES] = {0}, one[EVALUATION_BLOCK * DIGIT_CLASSES];
+    const size_t views = run->evaluator->views, numbers = own->batch.count * DIGIT_CLASSES;
+    for (size_t view = 0; view < views; view++) {
+        if (view > 0) look(&own->batch, run->images, view);
+        loss_softmax(one, forward(run, own), own->batch.count);
+        for (size_t i = 0; i < numbers; i++) mean[i] += one[i];
+    }
+    for (size_t i = 0; i < numbers; i++) mean[i] /= (float)views;
+    if (probabilities != NULL) memcpy(probabilities, mean, numbers * sizeof *mean);
+    return loss_of_probabilities(mean, own->batch.labels, own->batch.count);
 }
 
 /* A task of the pool: one block's tally and, if asked for, its probabilities. */
 static void evaluate_block(void *context, size_t i, size_t thread) {
     const Evaluation *run = context;
     const EvaluationImages *images = run->images;
-    const Evaluator *evaluator = run->evaluator;
-    EvaluatorThread *own = &evaluator->threads[thread];
+    EvaluatorThread *own = &run->evaluator->threads[thread];
     size_t block = run->first_block + i;
     size_t first = block * EVALUATION_BLOCK;
     size_t left = images->count - first;
     size_t count = left < EVALUATION_BLOCK ? left : EVALUATION_BLOCK;
-
     const uint32_t *rows = images->rows != NULL ? images->rows + first : NULL;
+    float *probabilities =
+        run->probabilities != NULL ? run->probabilities + first * DIGIT_CLASSES : NULL;
 
     batch_fill_rows(&own->batch, images->images, images->labels, rows, first, count);
-    if (images->view != NULL) look(&own->batch, images);
-    ModelPass pass = {.count = count, .images = own->batch.images};
-    const float *logits = model_forward(evaluator->model, run->params, own->scratch, &pass);
-    run->tallies[block] = loss_cross_entropy(logits, own->batch.targets, own->batch.labels, count);
-    if (run->probabilities != NULL)
-        loss_softmax(run->probabilities + first * DIGIT_CLASSES, logits, count);
+    run->tallies[block] = run->evaluator->views > 1 ? judge_views(run, own, probabilities)
+                                                    : judge_batch(run, own, probabilities);
 }
 
 /* **Collective.** All blocks of this rank, in rounds that all ranks share. */

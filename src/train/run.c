@@ -57,7 +57,8 @@ static Status prepare(Run *run) {
     TRY(workload_load(&run->workload, run->comm, &config->data, config_held_out_fold(config)));
     TRY(comm_agree(run->comm, pool_new(&run->pool, (size_t)config->training.threads)));
     TRY(trainer_new(&run->trainer, run->comm, run->pool, config, run->model, &run->workload));
-    TRY(evaluator_new(&run->evaluator, run->comm, run->pool, run->model, signals_stop_pending));
+    TRY(evaluator_new(&run->evaluator, run->comm, run->pool, run->model,
+                      (size_t)config->average.views, signals_stop_pending));
     if (comm_rank(run->comm) == 0)
         status = MEMORY_NEW(&run->best, model_parameter_count(run->model));
     if (status == STATUS_OK && comm_rank(run->comm) == 0)

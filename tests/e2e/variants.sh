@@ -57,6 +57,7 @@ same batchnorm-ema 00000005 average.kind=ema average.decay=0.9 \
     model.layers="conv 3x3 8 nobias, batchnorm relu momentum 0.9, maxpool 2x2, flatten, dense 10 softmax"
 same batchnorm-measured 00000005 average.kind=swa average.measure_batches=3 \
     model.layers="conv 3x3 8 nobias, batchnorm relu momentum 0.9, maxpool 2x2, flatten, dense 10 softmax"
+same views 00000005 average.views=3
 same rarely-validated 00000005 schedule.kind=cosine training.epochs=3 training.validate_every=0 \
     checkpoint.every_epochs=0
 same residual 00000005 model.layers="conv 3x3 8 stride 2 nobias, batchnorm relu, save a, \

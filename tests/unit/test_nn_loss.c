@@ -95,8 +95,21 @@ static void test_argmax(void **state) {
     assert_int_equal(classes[1], 9);
 }
 
+/* Of probabilities: a hit, a miss, a label whose probability is 0, and an image without a label. */
+static void test_tally_of_probabilities(void **state) {
+    (void)state;
+    const float probabilities[4][DIGIT_CLASSES] = {
+        {[3] = 0.75F, [5] = 0.25F}, {[3] = 0.75F, [5] = 0.25F}, {[0] = 1.0F}, {[0] = 1.0F}};
+    const uint8_t labels[4] = {3, 5, 9, DIGIT_UNLABELLED};
+    Tally tally = loss_of_probabilities(&probabilities[0][0], labels, 4);
+    assert_int_equal(tally.count, 4);
+    assert_int_equal(tally.correct, 1);
+    assert_true(fabs(tally.loss - (log(1 / 0.75) + log(1 / 0.25) + log(1e7))) < 1e-9);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_tally_of_probabilities),
         cmocka_unit_test(test_equal_logits_lose_the_logarithm_of_ten),
         cmocka_unit_test(test_large_logits_overflow_nothing),
         cmocka_unit_test(test_a_small_loss_keeps_its_digits),

@@ -34,7 +34,7 @@ static void run(float average[COUNT], const AverageOptions *options, uint64_t st
 
 static void swa_is_the_mean_of_what_it_took_in(void **state) {
     (void)state;
-    const AverageOptions options = {AVERAGE_SWA, 0.9, 1.5, 3, 0}; /* 9, 12, 15, 18 */
+    const AverageOptions options = {AVERAGE_SWA, 0.9, 1.5, 3, 0, 1}; /* 9, 12, 15, 18 */
     float average[COUNT];
     run(average, &options, STEPS);
     for (size_t i = 0; i < COUNT; i++) {
@@ -46,7 +46,7 @@ static void swa_is_the_mean_of_what_it_took_in(void **state) {
 
 static void ema_forgets_by_its_decay(void **state) {
     (void)state;
-    const AverageOptions options = {AVERAGE_EMA, 0.8, 2.0, 1, 0}; /* 9, 10, 11 ... */
+    const AverageOptions options = {AVERAGE_EMA, 0.8, 2.0, 1, 0, 1}; /* 9, 10, 11 ... */
     float average[COUNT];
     run(average, &options, 12);
     for (size_t i = 0; i < COUNT; i++) {
@@ -58,7 +58,7 @@ static void ema_forgets_by_its_decay(void **state) {
 
 static void the_first_weights_are_the_average_to_the_bit(void **state) {
     (void)state;
-    const AverageOptions options = {AVERAGE_EMA, 0.8, 2.0, 1, 0};
+    const AverageOptions options = {AVERAGE_EMA, 0.8, 2.0, 1, 0, 1};
     float average[COUNT];
     run(average, &options, 9);
     for (size_t i = 0; i < COUNT; i++) assert_true(average[i] == weight_of(9, i));
@@ -66,8 +66,9 @@ static void the_first_weights_are_the_average_to_the_bit(void **state) {
 
 static void it_exists_from_the_first_weights_on(void **state) {
     (void)state;
-    const AverageOptions swa = {AVERAGE_SWA, 0.9, 1.5, 3, 0}, none = {AVERAGE_NONE, 0.9, 0.0, 1, 0};
-    const AverageOptions all = {AVERAGE_EMA, 0.9, 0.0, 1, 0};
+    const AverageOptions swa = {AVERAGE_SWA, 0.9, 1.5, 3, 0, 1},
+                         none = {AVERAGE_NONE, 0.9, 0.0, 1, 0, 1};
+    const AverageOptions all = {AVERAGE_EMA, 0.9, 0.0, 1, 0, 1};
     for (uint64_t step = 0; step < STEPS; step++) {
         assert_int_equal(average_exists(&swa, step, STEPS_PER_EPOCH), step >= 9);
         assert_int_equal(average_exists(&all, step, STEPS_PER_EPOCH), step >= 1);

@@ -1,4 +1,4 @@
-/* An average of the weights along the way, which predicts in their place.
+/* Averages that predict: of the weights along the way, in their place.
  *
  * ema: the n-th weights taken in move the average by a share of 1 - decay (Polyak and Juditsky,
  * SIAM J. Control Optim. 1992; An et al. 2020). swa: all have the same share (Izmailov et al., UAI
@@ -19,6 +19,7 @@ typedef struct AverageOptions {
     int64_t every_steps;     /* from there on, the weights after every so many steps */
     int64_t measure_batches; /* batch normalisation's statistics: 0 averages them; else they are
                                 measured anew on so many batches, whenever the average is judged */
+    int64_t views;           /* of each image, whose mean is what the network says of it */
 } AverageOptions;
 
 /* Names by kind, "none" and so on; NULL at the end. */

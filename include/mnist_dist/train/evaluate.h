@@ -10,7 +10,6 @@
 
 #include "mnist_dist/base/pool.h"
 #include "mnist_dist/base/tally.h"
-#include "mnist_dist/data/augment.h"
 #include "mnist_dist/dist/comm.h"
 #include "mnist_dist/nn/model.h"
 
@@ -22,19 +21,21 @@ typedef struct EvaluationImages {
     const uint8_t *labels; /* (·); DIGIT_UNLABELLED gives no hit and no loss */
     const uint32_t *rows;  /* (count) rows of images; NULL: 0 .. count - 1 */
     size_t count;
-    const AffineMap *view; /* how each is looked at; NULL: as it is */
 } EvaluationImages;
 
 typedef struct Evaluator Evaluator;
 
-/* Brings scratch for each thread of the pool. `interrupted`, unless NULL, is asked between rounds
- * on every rank; once any rank's answer is true, all ranks give up together. */
-Status evaluator_new(Evaluator **out, Comm *comm, Pool *pool, const Model *model,
+/* Brings scratch for each thread of the pool. Each image is looked at in the first `views` ways of
+ * augment_view, and the mean of what the network says of them is its word. `interrupted`, unless
+ * NULL, is asked between rounds on every rank; once any rank's answer is true, all ranks give up
+ * together. */
+Status evaluator_new(Evaluator **out, Comm *comm, Pool *pool, const Model *model, size_t views,
                      bool (*interrupted)(void));
 void evaluator_destroy(Evaluator *evaluator);
 
-/* **Collective.** The tally of all images; STATUS_STOPPED if interrupted. `probabilities`, unless
- * NULL, is (count, 10) and is filled on all ranks with the softmax outputs. */
+/* **Collective.** The tally of all images: of their logits, exactly, if there is one view, else of
+ * the means of probabilities; STATUS_STOPPED if interrupted. `probabilities`, unless NULL, is
+ * (count, 10) and is filled on all ranks. */
 Status evaluator_run(Evaluator *evaluator, Tally *tally, float *probabilities, const float *params,
                      const EvaluationImages *images);
 
