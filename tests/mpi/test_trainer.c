@@ -179,6 +179,10 @@ static void an_average_predicts_and_leaves_the_training_alone(void **state) {
     assert_on_all_ranks(apart > 1e-3);
 }
 
+#define THREE_BATCHES                                                                              \
+    "training.drop_last=true training.batch_size=60 "                                              \
+    "model.layers=flatten,batchnorm~momentum~0,dense~10~softmax "
+
 /* With a momentum of 0 a step leaves the batch's statistics; of the input, so that the weights do
  * not matter. There are three batches in an epoch. */
 static void statistics_are_measured_as_steps_find_them(void **state) {
@@ -186,8 +190,7 @@ static void statistics_are_measured_as_steps_find_them(void **state) {
     enum { COUNT = 2 * DIGIT_PIXELS };
     static float measured[COUNT], again[COUNT];
     static double sums[COUNT];
-    Replica *replica = start("training.drop_last=true training.batch_size=60 "
-                             "model.layers=flatten,batchnorm~momentum~0,dense~10~softmax");
+    Replica *replica = start(THREE_BATCHES);
     Trainer *trainer = replica->trainer;
     size_t begin = model_buffers_begin(replica->model);
     assert_int_equal(model_parameter_count(replica->model) - begin, COUNT);
@@ -207,6 +210,12 @@ static void statistics_are_measured_as_steps_find_them(void **state) {
     assert_on_all_ranks(most > 0.5);
     assert_on_all_ranks(error < 1e-7);
     assert_on_all_ranks(trainer_measure_statistics(trainer, again, trainer->params, 99) ==
+                        STATUS_OK);
+    assert_on_all_ranks(memcmp(measured, again, sizeof measured) == 0);
+    stop(replica);
+    replica = start(THREE_BATCHES "training.accumulate=3"); /* all in one step */
+    trainer = replica->trainer;
+    assert_on_all_ranks(trainer_measure_statistics(trainer, again, trainer->params, 3) ==
                         STATUS_OK);
     assert_on_all_ranks(memcmp(measured, again, sizeof measured) == 0);
     stop(replica);
