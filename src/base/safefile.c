@@ -98,15 +98,20 @@ static Status sync_file(const SafeFile *file, Status blame) {
     return status;
 }
 
+static Status put_in_place(SafeFile *file, Status blame) {
+    if (rename(file->temporary, file->target) != 0)
+        return status_fail_errno(blame, "%s: cannot be put in place", file->target);
+    file->temporary[0] = '\0';
+    return STATUS_OK;
+}
+
 Status safefile_commit(SafeFile *file, Status blame) {
     Status status;
     int folder = open_folder_of(file->target);
     if (folder < 0) TRY(status_fail_errno(blame, "%s: its folder cannot be opened", file->target));
     TRY(check_target(file->target, blame));
     TRY(sync_file(file, blame));
-    if (rename(file->temporary, file->target) != 0)
-        TRY(status_fail_errno(blame, "%s: cannot be put in place", file->target));
-    file->temporary[0] = '\0';
+    TRY(put_in_place(file, blame));
     TRY(sync_folder(folder, file->target, blame));
 cleanup:
     if (folder >= 0) close(folder);
@@ -150,9 +155,7 @@ Status safefile_replace(const char *path, const void *bytes, size_t count, Statu
     SafeFile file;
     TRY(safefile_begin(&file, path, blame));
     TRY(write_bytes(&file, bytes, count, blame));
-    if (rename(file.temporary, file.target) != 0)
-        TRY(status_fail_errno(blame, "%s: cannot be put in place", path));
-    file.temporary[0] = '\0';
+    TRY(put_in_place(&file, blame));
 cleanup:
     safefile_abandon(&file);
     return status;

@@ -81,5 +81,9 @@ void arguments_destroy(Arguments *arguments);
 /* Applies the command line's key=value words to another configuration: a checkpoint's. */
 Status arguments_override(Config *config, const Arguments *arguments);
 
+/* The number from 1 to `most` that an option's text says; *count is left alone if that is NULL.
+ * STATUS_USAGE names the option. */
+Status arguments_count(size_t *count, const char *option, const char *text, size_t most);
+
 /* Writes the help: of the command that was named, else of the program. */
 void arguments_help(FILE *out, const Arguments *arguments);

@@ -31,15 +31,6 @@ typedef struct Comparison {
 
 /* ---- What is to be done ---------------------------------------------------------------------- */
 
-static Status read_seeds(size_t *seeds, const char *text) {
-    char *end = NULL;
-    long value = text != NULL ? strtol(text, &end, 10) : 1;
-    *seeds = (size_t)value;
-    if (value >= 1 && value <= MOST_SEEDS && (end == NULL || *end == '\0')) return STATUS_OK;
-    return status_fail(STATUS_USAGE, "command line: --seeds %.100s: expected a number from 1 to %d",
-                       text, (int)MOST_SEEDS);
-}
-
 static Status read_config(Config *config, const Arguments *arguments, const char *path) {
     Status status;
     config_defaults(config);
@@ -79,7 +70,7 @@ static Status plan(Comparison *comparison) {
     const Arguments *arguments = comparison->arguments;
     size_t count = arguments->file_count;
     Status status;
-    TRY(read_seeds(&comparison->seeds, arguments->seeds));
+    TRY(arguments_count(&comparison->seeds, "--seeds", arguments->seeds, MOST_SEEDS));
     TRY(check_keys(arguments));
     TRY(MEMORY_NEW(&comparison->configs, count));
     for (size_t i = 0; i < count; i++)
@@ -153,7 +144,7 @@ cleanup:
 }
 
 Status command_compare(Comm *comm, const Arguments *arguments) {
-    Comparison comparison = {.comm = comm, .arguments = arguments};
+    Comparison comparison = {.comm = comm, .arguments = arguments, .seeds = 1};
     Status status = STATUS_OK;
     TRY(comm_agree(comm, plan(&comparison)));
     for (size_t run = 0; run < arguments->file_count * comparison.seeds; run++)

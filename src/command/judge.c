@@ -43,22 +43,11 @@ cleanup:
     return status;
 }
 
-static Status read_views(size_t *views, const char *text) {
-    char *end = NULL;
-    *views = 0;
-    if (text == NULL) return STATUS_OK;
-    long value = strtol(text, &end, 10);
-    *views = (size_t)value;
-    if (value >= 1 && value <= AUGMENT_VIEWS && *end == '\0') return STATUS_OK;
-    return status_fail(STATUS_USAGE, "command line: --tta %.100s: expected a number from 1 to %d",
-                       text, (int)AUGMENT_VIEWS);
-}
-
 Status judge_open(Judge *judge, Comm *comm, const Arguments *arguments) {
     *judge = (Judge){.comm = comm, .member_count = arguments->file_count};
     Config *config = &judge->config;
     Status status = STATUS_OK;
-    TRY(read_views(&judge->views, arguments->tta));
+    TRY(arguments_count(&judge->views, "--tta", arguments->tta, AUGMENT_VIEWS));
     TRY(comm_agree(comm, MEMORY_NEW(&judge->members, judge->member_count)));
     for (size_t i = 0; i < judge->member_count; i++)
         TRY(member_read(&judge->members[i], comm, arguments, arguments->files[i]));

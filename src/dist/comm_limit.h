@@ -1,6 +1,6 @@
 /* For tests: what is rare made common. Messages cut into small parts, so that the path for more
  * than 1 GiB is taken without having 1 GiB; and small nodes, so that there are several on one
- * machine. */
+ * machine. And what memory is held. */
 #pragma once
 
 #include <stddef.h>
@@ -13,3 +13,6 @@ void comm_limit_messages(Comm *comm, size_t bytes);
 /* **Collective.** No more than `ranks` ranks a node from now on, 0 for any number. Memory of
  * comm_shared is freed. */
 Status comm_limit_node(Comm *comm, int ranks);
+
+/* How many pieces of memory of comm_shared have not been freed. */
+size_t comm_shared_count(const Comm *comm);

@@ -133,6 +133,12 @@ void comm_shared_free(Comm *comm, void *memory) {
     close_window(window);
 }
 
+size_t comm_shared_count(const Comm *comm) {
+    size_t count = 0;
+    for (const Window *window = comm->windows; window != NULL; window = window->next) count++;
+    return count;
+}
+
 static void find_node(Comm *comm, int limit) {
     MPI_Comm all;
     int rank = 0;

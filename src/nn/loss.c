@@ -59,7 +59,8 @@ Tally loss_of_probabilities(const float *probabilities, const uint8_t *labels, s
     for (size_t i = 0; i < n; i++) {
         const float *row = probabilities + i * K;
         if (labels[i] == DIGIT_UNLABELLED) continue;
-        tally.loss -= log(fmax((double)row[labels[i]], LEAST_PROBABILITY));
+        const double own = (double)row[labels[i]]; /* a NaN stays one */
+        tally.loss -= log(own < LEAST_PROBABILITY ? LEAST_PROBABILITY : own);
         tally.correct += argmax(row) == labels[i];
     }
     return tally;

@@ -1,7 +1,7 @@
 /* Forward and backward through the layers, and the memory in which that happens.
  *
- * Each layer's output and gradient is a region of its own in one block of memory; `flatten` shares
- * its input's. Scratch that never trains has no gradients. */
+ * Each layer's output and gradient is a region of its own in one block of memory; an alias
+ * (flatten, an activation) shares its input's. Scratch that never trains has no gradients. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -19,19 +19,19 @@ static bool same_key(size_t key, const Config *a, const Config *b) {
 }
 
 /* The number of epochs is asked for, too: it is what one compares. */
-static bool same_but_seed(const Config *a, const Config *b) {
+static bool same_but_seed(const RunRecord *a, const RunRecord *b) {
     for (size_t key = 0; key < config_key_count(); key++) {
         const char *name = config_key_name(key);
         bool matters = config_changes_answer(name) || strcmp(name, "training.epochs") == 0;
-        if (matters && !is_of_seed(name) && !same_key(key, a, b)) return false;
+        if (matters && !is_of_seed(name) && !same_key(key, &a->config, &b->config)) return false;
     }
-    return true;
+    return strcmp(a->data_fingerprint, b->data_fingerprint) == 0;
 }
 
 static RunGroup *group_for(RunGroups *groups, const RunRecord records[], size_t run) {
     for (size_t i = 0; i < groups->count; i++) {
         const RunRecord *first = &records[groups->groups[i].runs[0]];
-        if (same_but_seed(&first->config, &records[run].config)) return &groups->groups[i];
+        if (same_but_seed(first, &records[run])) return &groups->groups[i];
     }
     return &groups->groups[groups->count++];
 }

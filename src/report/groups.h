@@ -15,8 +15,8 @@ typedef struct RunGroups {
     size_t count;
 } RunGroups;
 
-/* Puts runs together whose keys that change the answer are the same but for training.seed and
- * data.fold. The records must outlive it. */
+/* Puts runs together whose data are the same, by their fingerprint, and whose keys that change the
+ * answer are, but for training.seed and data.fold. The records must outlive it. */
 Status groups_of(RunGroups *groups, const RunRecord records[], size_t count);
 void groups_free(RunGroups *groups);
 

@@ -19,12 +19,21 @@ static void warn_of_missing(const RunRecord *record) {
     }
 }
 
+static void call_by_path(RunRecord *record) {
+    snprintf(record->name, sizeof record->name, "%.255s", record->directory);
+}
+
 /* Runs of several folders may have one name: then each is called by its path. */
 static void tell_apart(RunRecord records[], size_t count) {
-    for (size_t i = 0; i < count; i++)
-        for (size_t k = 0; k < count; k++)
-            if (k != i && strcmp(records[i].name, records[k].name) == 0)
-                snprintf(records[i].name, sizeof records[i].name, "%.255s", records[i].directory);
+    for (size_t i = 0; i < count; i++) {
+        char name[sizeof records[i].name];
+        memcpy(name, records[i].name, sizeof name);
+        for (size_t k = i + 1; k < count; k++) {
+            if (strcmp(records[k].name, name) != 0) continue;
+            call_by_path(&records[i]);
+            call_by_path(&records[k]);
+        }
+    }
 }
 
 Status report_read(RunRecord **records, const char *const directories[], size_t count) {

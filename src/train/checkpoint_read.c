@@ -1,7 +1,8 @@
 /* Reading a checkpoint: verified bytes, then the expected structure and no other.
  *
  * The configuration is read first; from it the model is made, and the model says which arrays there
- * must be and how large. So nothing in the file decides how much memory is taken. */
+ * must be and how large. How much memory is taken, the file decides for the history and the rows'
+ * hashes alone, which are as long as they are. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

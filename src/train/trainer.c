@@ -14,11 +14,10 @@
 #include "mnist_dist/nn/loss.h"
 #include "trainer_parts.h"
 
-static uint64_t steps_per_epoch(const TrainingOptions *options, uint64_t rows) {
-    uint64_t batch = (uint64_t)options->batch_size, each = (uint64_t)options->accumulate;
-    bool drops = options->drop_last && rows >= batch;
-    uint64_t batches = drops ? rows / batch : (rows + batch - 1) / batch;
-    return (batches + each - 1) / each;
+size_t trainer_epoch_batches(const Trainer *trainer) {
+    const TrainingOptions *training = &trainer->config->training;
+    size_t batch = (size_t)training->batch_size, rows = trainer->source.sampler.count;
+    return training->drop_last && rows >= batch ? rows / batch : shard_capacity(rows, batch);
 }
 
 static Status workspace_new(Workspace *workspace, const Model *model, size_t capacity,
@@ -123,9 +122,10 @@ Status trainer_new(Trainer **out, Comm *comm, Pool *pool, const Config *config, 
                    .sampler = {(uint64_t)config->training.seed, workload->split.train_count},
                    .augmentation = config->augmentation,
                    .label_smoothing = config->training.label_smoothing},
-        .steps_per_epoch = steps_per_epoch(&config->training, workload->split.train_count),
         .progress = progress_start(config->optimizer.learning_rate),
     };
+    trainer->steps_per_epoch =
+        shard_capacity(trainer_epoch_batches(trainer), (size_t)config->training.accumulate);
     TRY(make_sync(trainer));
     TRY(comm_agree(comm, allocate(trainer)));
     TRY(comm_agree(comm, trainer_plan_update(trainer)));
@@ -160,10 +160,8 @@ static Range positions_of(const Trainer *trainer, uint64_t batch) {
 
 /* The batches of the step under way: of the epoch's last step, as many as are left. */
 static Range step_batches(const Trainer *trainer) {
-    const TrainingOptions *training = &trainer->config->training;
-    size_t each = (size_t)training->accumulate, begin = trainer->progress.epoch_step * each;
-    size_t size = (size_t)training->batch_size, rows = trainer->source.sampler.count;
-    size_t batches = training->drop_last && rows >= size ? rows / size : shard_capacity(rows, size);
+    size_t each = (size_t)trainer->config->training.accumulate;
+    size_t begin = trainer->progress.epoch_step * each, batches = trainer_epoch_batches(trainer);
     return (Range){begin, begin + each < batches ? begin + each : batches};
 }
 

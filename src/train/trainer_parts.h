@@ -33,6 +33,9 @@ void scale_gradient(float *values, size_t count, float factor);
  * whose norm is given. */
 void trainer_update(Trainer *trainer, double norm);
 
+/* Global batches of an epoch, of which a step takes training.accumulate. */
+size_t trainer_epoch_batches(const Trainer *trainer);
+
 /* Fetches a shard's samples of a batch of the epoch under way; returns how many the whole batch
  * has.
  */

@@ -80,7 +80,7 @@ Status trainer_measure_statistics(Trainer *trainer, float *statistics, const flo
                        .buffers = {model_buffers_begin(model), model_parameter_count(model)}};
     Status status = comm_agree(trainer->comm, allocate(&run));
     if (status != STATUS_OK) goto cleanup;
-    if (batches > trainer->steps_per_epoch) batches = trainer->steps_per_epoch;
+    if (batches > trainer_epoch_batches(trainer)) batches = trainer_epoch_batches(trainer);
     for (; width_of(&run) > 0 && run.batch < batches; run.batch++) measure_batch(&run);
     for (size_t i = 0; i < width_of(&run); i++)
         statistics[i] = (float)(run.sums[i] / (double)run.batch);

@@ -118,5 +118,5 @@ void trainer_update(Trainer *trainer, double norm) {
     if (buffers.begin == buffers.end) return;
     model_update_buffers(trainer->model, trainer->params, gradient_at(trainer, buffers.begin),
                          buffers.begin, buffers.end);
-    if (trainer->config->average.measure_batches == 0) average_range(trainer, buffers);
+    average_range(trainer, buffers);
 }

@@ -7,19 +7,18 @@ static void limit_rows(DatasetInfo *info, int64_t limit) {
 }
 
 Status workload_load(Workload *workload, Comm *comm, const DataOptions *options, int64_t fold) {
-    *workload = (Workload){0};
+    *workload = (Workload){.comm = comm};
     DatasetInfo info = {0};
     Status status = STATUS_OK;
     if (comm_rank(comm) == 0) status = dataset_inspect(&info, options->path);
     TRY(comm_agree(comm, status));
     comm_broadcast(comm, &info, sizeof info, 0);
 
-    void *memory = NULL;
-    TRY(comm_shared(&memory, comm, dataset_bytes(&info)));
-    if (comm_node_rank(comm) == 0) status = dataset_read(memory, &info, options->path);
+    TRY(comm_shared(&workload->memory, comm, dataset_bytes(&info)));
+    if (comm_node_rank(comm) == 0) status = dataset_read(workload->memory, &info, options->path);
     comm_node_barrier(comm); /* where the others sleep, and leave the reader their cores */
     TRY(comm_agree(comm, status));
-    dataset_view(&workload->dataset, &info, memory);
+    dataset_view(&workload->dataset, &info, workload->memory);
     limit_rows(&workload->dataset.info, options->limit);
     TRY(comm_agree(comm, split_new(&workload->split, workload->dataset.train_labels,
                                    workload->dataset.info.train_rows, (size_t)options->folds,
@@ -31,6 +30,8 @@ cleanup:
 
 void workload_destroy(Workload *workload) {
     split_destroy(&workload->split);
+    if (workload->memory != NULL) comm_shared_free(workload->comm, workload->memory);
+    workload->memory = NULL;
 }
 
 EvaluationImages workload_validation(const Workload *workload) {

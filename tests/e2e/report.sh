@@ -137,6 +137,11 @@ TIMEFORMAT='%U %S' # of the processor, since the machine may be busy
 { time "$program" report large >/dev/null; } 2>time.txt
 awk '{ exit !($1 + $2 < 2) }' time.txt || fail "the page takes $(cat time.txt) seconds"
 
+# Of runs with one name each is called by its path, the last one too.
+mkdir -p a b c && cp -r plain a/same && cp -r plain b/same && cp -r plain c/same
+"$program" report a/same b/same plain c/same -o several.html >/dev/null
+says several.html '[x["name"] for x in d["runs"]]' "['a/same', 'b/same', 'plain', 'c/same']"
+
 # Mistakes.
 expect_error 2 'nowhere: no run is there' "$program" report nowhere
 mkdir empty

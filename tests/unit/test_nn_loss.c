@@ -105,6 +105,8 @@ static void test_tally_of_probabilities(void **state) {
     assert_int_equal(tally.count, 4);
     assert_int_equal(tally.correct, 1);
     assert_true(fabs(tally.loss - (log(1 / 0.75) + log(1 / 0.25) + log(1e7))) < 1e-9);
+    const float lost[DIGIT_CLASSES] = {[3] = NAN}; /* divergence is to be seen */
+    assert_true(isnan(loss_of_probabilities(lost, labels, 1).loss));
 }
 
 int main(void) {

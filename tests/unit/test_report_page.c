@@ -176,6 +176,10 @@ static void seeds_make_a_group(void **state) {
     assert_int_equal(groups_of(&groups, records, 3), STATUS_OK);
     assert_string_equal(groups.groups[0].name, "baseline");
     groups_free(&groups);
+    strcpy(records[2].data_fingerprint, "g"); /* other data */
+    assert_int_equal(groups_of(&groups, records, 3), STATUS_OK);
+    assert_int_equal(groups.count, 3);
+    groups_free(&groups);
     for (int i = 0; i < 3; i++) run_record_free(&records[i]);
 }
 

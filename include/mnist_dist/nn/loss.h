@@ -15,8 +15,8 @@ void loss_softmax(float *probabilities, const float *logits, size_t n);
 Tally loss_cross_entropy(const float *logits, const float *targets, const uint8_t *labels,
                          size_t n);
 
-/* The tally of probabilities (n, 10) that are no softmax of logits at hand, such as a mean: the loss
- * is -log of the label's, which is taken for no less than Keras's 1e-7. */
+/* The tally of probabilities (n, 10) that are no softmax of logits at hand, such as a mean: the
+ * loss is -log of the label's, which is taken for no less than Keras's 1e-7; a NaN stays one. */
 Tally loss_of_probabilities(const float *probabilities, const uint8_t *labels, size_t n);
 
 /* dlogits (n, 10) = scale * (softmax(logits) * sum(targets) - targets): the gradient of

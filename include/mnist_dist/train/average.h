@@ -17,8 +17,9 @@ typedef struct AverageOptions {
     double decay;            /* ema: what the average keeps of itself */
     double start_epoch;      /* epochs before the first weights are taken in */
     int64_t every_steps;     /* from there on, the weights after every so many steps */
-    int64_t measure_batches; /* batch normalisation's statistics: 0 averages them; else they are
-                                measured anew on so many batches, whenever the average is judged */
+    int64_t measure_batches; /* batch normalisation's statistics are averaged; if this is above 0,
+                                they are measured anew on so many batches, whenever the average is
+                                judged: a checkpoint within an epoch has those averaged */
     int64_t views;           /* of each image, whose mean is what the network says of it */
 } AverageOptions;
 

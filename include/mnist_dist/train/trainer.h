@@ -111,7 +111,7 @@ void trainer_collect(Trainer *trainer);
 void trainer_spread(Trainer *trainer);
 
 /* **Collective.** The running statistics that belong to params (parameter_count; the same on all
- * ranks), measured on the first `batches` batches of the epoch under way, or all: augmented
+ * ranks), measured on the first `batches` global batches of the epoch under way, or all: augmented
  * training images, no dropout, each batch's statistics as a step finds them, and their mean.
  * statistics (model_parameter_count - model_buffers_begin) gets the same bits on all ranks. Changes
  * nothing of the trainer. */

@@ -11,11 +11,14 @@
 typedef struct Workload {
     Dataset dataset;
     Split split;
+    Comm *comm;   /* of the memory below */
+    void *memory; /* comm_shared: what the dataset looks at; NULL if that is somebody else's */
 } Workload;
 
 /* **Collective.** Reads options->path on one rank of each node, deals the rows and holds out part
  * `fold`. STATUS_DATA on all ranks if it fails on any. */
 Status workload_load(Workload *workload, Comm *comm, const DataOptions *options, int64_t fold);
+/* **Collective.** */
 void workload_destroy(Workload *workload);
 
 /* The held-out rows, all labelled rows, and the test part; `count` is 0 where there are none. */
