@@ -19,12 +19,24 @@ static void warn_of_missing(const RunRecord *record) {
     }
 }
 
-/* Runs of several folders may have one name: then each is called by its path. */
-static void tell_apart(RunRecord records[], size_t count) {
+static bool shares_name(const RunRecord records[], size_t count, size_t run) {
     for (size_t i = 0; i < count; i++)
-        for (size_t k = 0; k < count; k++)
-            if (k != i && strcmp(records[i].name, records[k].name) == 0)
-                snprintf(records[i].name, sizeof records[i].name, "%.255s", records[i].directory);
+        if (i != run && strcmp(records[i].name, records[run].name) == 0) return true;
+    return false;
+}
+
+/* Runs of several folders may have one name: then each is called by its path. All are found before
+ * the first is called otherwise, or the last of a name would keep it. */
+static Status tell_apart(RunRecord records[], size_t count) {
+    bool *shares = NULL;
+    Status status = MEMORY_NEW(&shares, count);
+    if (status != STATUS_OK) return status;
+    for (size_t i = 0; i < count; i++) shares[i] = shares_name(records, count, i);
+    for (size_t i = 0; i < count; i++)
+        if (shares[i])
+            snprintf(records[i].name, sizeof records[i].name, "%.255s", records[i].directory);
+    free(shares);
+    return status;
 }
 
 Status report_read(RunRecord **records, const char *const directories[], size_t count) {
@@ -34,7 +46,7 @@ Status report_read(RunRecord **records, const char *const directories[], size_t 
         TRY(run_record_read(&(*records)[i], directories[i]));
         warn_of_missing(&(*records)[i]);
     }
-    tell_apart(*records, count);
+    TRY(tell_apart(*records, count));
 cleanup:
     if (status != STATUS_OK) report_free(records, count);
     return status;

@@ -50,7 +50,9 @@ mkdir elsewhere && cp -r run elsewhere/moved && mv digits.h5 hidden.h5
 rm elsewhere/moved/report.html
 "$program" report elsewhere/moved >report.txt
 says elsewhere/moved/report.html 'r["name"], r["headline"]["val_correct"]' "('moved', $hits)"
+rm run/curves.png
 "$program" report run/ -o 'a b.html' >report.txt
+[ ! -e run/curves.png ] || fail "a page that goes elsewhere writes to the run"
 says 'a b.html' 'r["name"]' run
 mv hidden.h5 digits.h5
 
