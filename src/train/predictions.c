@@ -118,6 +118,17 @@ static Status check_labels(const LabelledImages *images, const char *group, cons
     return STATUS_OK;
 }
 
+/* They index tables, too: those of calibration. */
+static Status check_probabilities(const Predictions *predictions, const char *path) {
+    for (size_t i = 0; i < predictions->validation.count * DIGIT_CLASSES; i++) {
+        float value = predictions->probabilities[i];
+        if (!(value >= 0.0F && value <= 1.001F))
+            return status_fail(STATUS_DATA, "%s: %s/probabilities: number %zu is %g", path,
+                               VALIDATION, i, (double)value);
+    }
+    return STATUS_OK;
+}
+
 static Status read_content(Predictions *predictions, H5File *file, const char *path) {
     char name[NAME];
     size_t validation = 0, augmented = 0;
@@ -137,6 +148,7 @@ static Status read_content(Predictions *predictions, H5File *file, const char *p
                     predictions->probabilities));
     TRY(check_labels(&predictions->validation, VALIDATION, path));
     TRY(check_labels(&predictions->augmented, AUGMENTED, path));
+    TRY(check_probabilities(predictions, path));
 cleanup:
     return status;
 }

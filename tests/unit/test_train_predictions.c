@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include <math.h>
 #include <string.h>
 
 #include "mnist_dist/base/digits.h"
@@ -105,12 +106,27 @@ static void a_label_out_of_range_is_refused(void **state) {
     assert_refused();
 }
 
+static void what_is_no_probability_is_refused(void **state) {
+    (void)state;
+    static const float values[] = {NAN, -0.1F, 1.5F, INFINITY};
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        Predictions predictions;
+        assert_int_equal(predictions_new(&predictions, 2, 0), STATUS_OK);
+        predictions.probabilities[13] = values[i];
+        assert_int_equal(predictions_write(&predictions, "predictions.h5"), STATUS_OK);
+        predictions_free(&predictions);
+        assert_refused();
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_is_written_is_read, enter_folder, leave_folder),
         cmocka_unit_test_setup_teardown(none_held_out_is_fine, enter_folder, leave_folder),
         cmocka_unit_test_setup_teardown(damage_is_one_line, enter_folder, leave_folder),
         cmocka_unit_test_setup_teardown(a_label_out_of_range_is_refused, enter_folder,
+                                        leave_folder),
+        cmocka_unit_test_setup_teardown(what_is_no_probability_is_refused, enter_folder,
                                         leave_folder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
