@@ -203,6 +203,5 @@ Status checkpoint_read(Checkpoint *checkpoint, const char *path) {
     snprintf(reason, sizeof reason, "%s", status_message());
     status_clear();
     return status_fail(STATUS_CHECKPOINT,
-                       "%s; name another checkpoint, or train anew with --resume never",
-                       reason);
+                       "%s; name another checkpoint, or train anew with --resume never", reason);
 }
