@@ -297,23 +297,6 @@ static void write_jpeg(const char *path, uint8_t orientation) {
     tjDestroy(handle);
 }
 
-/* As for a printing press: a whole file, which libjpeg does not turn into gray. */
-static void test_a_jpeg_in_cmyk_is_told_from_a_damaged_one(void **state) {
-    (void)state;
-    static const unsigned char pixels[16 * 16 * 4];
-    tjhandle handle = tjInitCompress();
-    unsigned char *bytes = NULL;
-    unsigned long count = 0;
-    assert_int_equal(
-        tjCompress2(handle, pixels, 16, 0, 16, TJPF_CMYK, &bytes, &count, TJSAMP_444, 85, 0), 0);
-    FILE *file = fopen("press.jpg", "wb");
-    fwrite(bytes, 1, count, file);
-    fclose(file);
-    tjFree(bytes);
-    tjDestroy(handle);
-    expect_refused("press.jpg", "CMYK");
-}
-
 /* Turns the gray a quarter to the left: as the sensor of a camera that is held upright has it. */
 static void turn_left(void) {
     static float turned[MOST_SIDE * MOST_SIDE];
@@ -359,6 +342,23 @@ static void expect_refused(const char *path, const char *why) {
         fail_msg("no '%s' in: %s", why, message);
     assert_null(strchr(message, '\n'));
     status_clear();
+}
+
+/* As for a printing press: a whole file, which libjpeg does not turn into gray. */
+static void test_a_jpeg_in_cmyk_is_told_from_a_damaged_one(void **state) {
+    (void)state;
+    static const unsigned char pixels[16 * 16 * 4];
+    tjhandle handle = tjInitCompress();
+    unsigned char *bytes = NULL;
+    unsigned long count = 0;
+    assert_int_equal(
+        tjCompress2(handle, pixels, 16, 0, 16, TJPF_CMYK, &bytes, &count, TJSAMP_444, 85, 0), 0);
+    FILE *file = fopen("press.jpg", "wb");
+    fwrite(bytes, 1, count, file);
+    fclose(file);
+    tjFree(bytes);
+    tjDestroy(handle);
+    expect_refused("press.jpg", "CMYK");
 }
 
 static void test_blank_pictures(void **state) {
