@@ -144,6 +144,6 @@ expect_error 2 'nowhere: no run is there' "$program" report nowhere
 mkdir empty
 expect_error 2 'empty: holds no run' "$program" report empty
 expect_error 2 'no file is named' "$program" report
-expect_error 2 'run/metrics\.h5: is no folder' "$program" report run/metrics.h5
+expect_error 2 'plain/metrics\.h5: is no folder' "$program" report plain/metrics.h5
 printf 'x' >empty/checkpoints
 expect_error 4 'empty/checkpoints' "$program" report empty
