@@ -52,7 +52,7 @@ const Command COMMANDS[] = {
     {.id = COMMAND_TRAIN,
      .name = "train",
      .run = command_train,
-     .synopsis = "[--config FILE] [--out DIR] [--resume HOW] [key=value ...]",
+     .synopsis = "[--config FILE] [--data digits.h5] [--out DIR] [--resume HOW] [key=value ...]",
      .help = "train, with checkpoints, metrics and predictions",
      .options = CONFIG | DATA | OUT | RESUME | PRINT_CONFIG | ANY,
      .keys = KEYS_OF_RUN,

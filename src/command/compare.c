@@ -86,6 +86,18 @@ cleanup:
 
 /* ---- Training -------------------------------------------------------------------------------- */
 
+/* A line's remedy may be train's `--resume never`, which compare has not: here it is another -o. */
+static Status name_remedy(Status status) {
+    static const char remedy[] = "--resume never";
+    char line[1024];
+    const char *message = status_message(), *at = strstr(message, remedy);
+    if (status == STATUS_OK || at == NULL) return status;
+    snprintf(line, sizeof line, "%.*sanother -o%s", (int)(at - message), message,
+             at + strlen(remedy));
+    status_clear();
+    return status_fail(status, "%s", line);
+}
+
 /* **Collective.** Trains one run to its end; a divergence is noted and said. */
 static Status train_one(Comparison *comparison, size_t run) {
     size_t count = comparison->arguments->file_count;
@@ -102,7 +114,7 @@ static Status train_one(Comparison *comparison, size_t run) {
         status = STATUS_OK;
     }
     log_close();
-    return status;
+    return name_remedy(status);
 }
 
 /* ---- The page -------------------------------------------------------------------------------- */

@@ -127,7 +127,7 @@ Status watch_open(Watch *watch) {
     TRY(read_config(watch));
     watch->age = age_of_progress(watch);
     watch_refresh(watch);
-    if (watch->problem[0] != '\0') status = status_fail(STATUS_FAILED, "%s", watch->problem);
+    if (watch->problem[0] != '\0') status = status_fail(STATUS_DATA, "%s", watch->problem);
 cleanup:
     return status;
 }

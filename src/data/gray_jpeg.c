@@ -64,6 +64,9 @@ Status gray_from_jpeg(Gray *gray, const char *path, const uint8_t *bytes, size_t
     if (handle == NULL) return status_fail(STATUS_FAILED, "%s: out of memory", path);
     if (tjDecompressHeader3(handle, bytes, count, &width, &height, &sampling, &colours) != 0)
         TRY(jpeg_failure(path, handle));
+    if (colours == TJCS_CMYK || colours == TJCS_YCCK)
+        TRY(status_fail(STATUS_DATA,
+                        "%s: is a JPEG in a printer's colours (CMYK); convert it to RGB", path));
     if (width < 1 || height < 1)
         TRY(status_fail(STATUS_DATA, "%s: damaged JPEG (no size); fetch it again", path));
     TRY(gray_new(gray, path, (size_t)width, (size_t)height));

@@ -121,35 +121,53 @@ static void write_total(FILE *out, const char *what, size_t parameters) {
     write_bytes(out, parameters);
 }
 
-static void write_row(FILE *out, const Layer *layer) {
-    char type[80], shape[80], count[32];
+enum { TYPE = 80, TYPE_WIDTH = 32, SHAPE_WIDTH = 24, LINE_WIDTH = 70 };
+
+static void name_type(char type[TYPE], const Layer *layer) {
+    snprintf(type, TYPE, "%s (%s)", layer->name, layer->kind->class_name);
+}
+
+/* How much wider than Keras's the table is, for the sake of long names. */
+static int extra_width(const Model *model) {
+    size_t widest = TYPE_WIDTH;
+    for (size_t i = 0; i < model->layer_count; i++) {
+        char type[TYPE];
+        name_type(type, &model->layers[i]);
+        widest = larger(widest, strlen(type));
+    }
+    return (int)widest - TYPE_WIDTH;
+}
+
+static void write_row(FILE *out, const Layer *layer, int extra) {
+    char type[TYPE], shape[80], count[32];
     Shape s = layer->out;
-    snprintf(type, sizeof type, "%s (%s)", layer->name, layer->kind->class_name);
+    name_type(type, layer);
     if (s.flat)
         snprintf(shape, sizeof shape, "(None, %zu)", s.c);
     else
         snprintf(shape, sizeof shape, "(None, %zu, %zu, %zu)", s.h, s.w, s.c);
     write_grouped(count, sizeof count, layer->parameter_count + layer->buffer_count);
-    int left = 56 - (int)larger(strlen(type), 32); /* a long name takes of the shape's room */
-    fprintf(out, " %-32s %-*s %s\n", type, left, shape, count);
+    fprintf(out, " %-*s %-*s %s\n", TYPE_WIDTH + extra, type, SHAPE_WIDTH, shape, count);
 }
 
-static void write_rule(FILE *out, char c) {
-    for (int i = 0; i < 70; i++) fputc(c, out);
+static void write_rule(FILE *out, char c, int extra) {
+    for (int i = 0; i < LINE_WIDTH + extra; i++) fputc(c, out);
     fputc('\n', out);
 }
 
 static void write_summary(FILE *out, const Model *model) {
+    int extra = extra_width(model);
     fputs("Model: \"sequential\"\n", out);
-    write_rule(out, '_');
-    fprintf(out, " %-32s %-24s %s\n", "Layer (type)", "Output Shape", "Param #");
-    write_rule(out, '=');
-    for (size_t i = 0; i < model->layer_count; i++) write_row(out, &model->layers[i]);
-    write_rule(out, '=');
+    write_rule(out, '_', extra);
+    fprintf(out, " %-*s %-*s %s\n", TYPE_WIDTH + extra, "Layer (type)", SHAPE_WIDTH, "Output Shape",
+            "Param #");
+    write_rule(out, '=', extra);
+    for (size_t i = 0; i < model->layer_count; i++) write_row(out, &model->layers[i], extra);
+    write_rule(out, '=', extra);
     write_total(out, "Total", model->trained_count + model->buffer_count);
     write_total(out, "Trainable", model->trained_count);
     write_total(out, "Non-trainable", model->buffer_count);
-    write_rule(out, '_');
+    write_rule(out, '_', extra);
 }
 
 Status model_capture(char **text, void (*write)(FILE *out, const Model *model),

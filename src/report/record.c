@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "mnist_dist/train/checkpoint.h"
@@ -36,6 +37,7 @@ static void join(char path[PATH_MAX], const RunRecord *record, const char *last)
 /* The directory without slashes at its end, and its last part, links and dots resolved. */
 static Status name_run(RunRecord *record, const char *directory) {
     char whole[PATH_MAX];
+    struct stat info;
     size_t length = strlen(directory);
     if (length >= PATH_MAX - 64)
         return status_fail(STATUS_USAGE, "%.200s...: the path is too long", directory);
@@ -43,6 +45,9 @@ static Status name_run(RunRecord *record, const char *directory) {
     snprintf(record->directory, sizeof record->directory, "%.*s", (int)length, directory);
     if (realpath(record->directory, whole) == NULL)
         return status_fail_errno(STATUS_USAGE, "%s: no run is there", record->directory);
+    if (stat(whole, &info) != 0 || !S_ISDIR(info.st_mode))
+        return status_fail(STATUS_USAGE, "%s: is no folder; name a run's, runs/NAME say",
+                           record->directory);
     snprintf(record->name, sizeof record->name, "%s", basename(whole));
     return STATUS_OK;
 }

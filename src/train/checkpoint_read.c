@@ -204,6 +204,5 @@ Status checkpoint_read(Checkpoint *checkpoint, const char *path) {
     snprintf(reason, sizeof reason, "%s", status_message());
     status_clear();
     return status_fail(STATUS_CHECKPOINT,
-                       "%s; resume from an older checkpoint or start anew with --resume never",
-                       reason);
+                       "%s; name another checkpoint, or train anew with --resume never", reason);
 }

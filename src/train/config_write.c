@@ -69,14 +69,15 @@ static void help_default(char text[CONFIG_TEXT], const ConfigKey *key) {
 }
 
 void config_help(FILE *out) {
+    enum { NAME = 27 };
     fprintf(out, "Keys, with their defaults (* a resumed run may change it):\n");
     for (size_t i = 0; i < CONFIG_KEY_COUNT; i++) {
         const ConfigKey *key = &CONFIG_KEYS[i];
         char standard[CONFIG_TEXT], expected[CONFIG_TEXT];
         help_default(standard, key);
         config_describe(expected, key);
-        fprintf(out, "%s %c %-23s %-15s %s\n%46s%s\n", opens_section(i) ? "\n" : "",
-                key->effect == CHANGES_ANSWER ? ' ' : '*', key->name, standard, key->help, "",
-                expected);
+        fprintf(out, "%s %c %-*s %-15s %s\n%*s%s\n", opens_section(i) ? "\n" : "",
+                key->effect == CHANGES_ANSWER ? ' ' : '*', NAME, key->name, standard, key->help,
+                3 + NAME + 1 + 15 + 1, "", expected);
     }
 }

@@ -29,9 +29,22 @@ async function checkHiding(page, name) {
   check(await entries.count() === Number(runs), `${name}: a run does not come back`);
 }
 
+// Runs that were judged on other digits are told to be.
+async function checkJudging(page, name) {
+  check(await page.locator('#overview .note').count() === 0, `${name}: runs of the same data are said to differ in their digits`);
+  const other = await page.evaluate(() => {
+    const { runs, comparison } = JSON.parse(byId('data').textContent);
+    const limited = judgedAlike(runs, { ...comparison, differing: [{ key: 'data.limit', values: [] }] });
+    runs[0].headline.data.fingerprint = 'another';
+    return limited || judgedAlike(runs, comparison);
+  });
+  check(other === false, `${name}: other held-out digits are not told`);
+}
+
 await onScreens(file, SCREENS, async (page, { name }) => {
   await checkWidth(page, name);
   await checkTables(page, name);
+  await checkJudging(page, name);
   await checkCurves(page, 'overlay', name);
   await checkHiding(page, name);
   for (const flaw of await seriousFlaws(page, 'body')) check(false, `${name}: ${flaw}`);

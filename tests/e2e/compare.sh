@@ -111,6 +111,14 @@ says old.html 'len(c["pairs"]), len(c["groups"]), len(d["runs"][2]["epochs"]["va
 cp -r all/small-0 small-0
 "$program" report small-0 all/small-0 -o names.html >/dev/null 2>&1
 says names.html 'sorted(r["name"] for r in d["runs"])' "['all/small-0', 'small-0']"
+mkdir copies && cp -r all/small-0 copies
+"$program" report all/small-0 copies/small-0 -o names.html >/dev/null 2>&1
+says names.html '[r["name"] for r in d["runs"]]' "['all/small-0', 'copies/small-0']"
+
+# A run that is named twice, as `runs/*` does with runs/latest, counts once.
+ln -s small-0 all/latest
+"$program" report all/latest all/small-0 all/other-0 all/small-0/ -o once.html >/dev/null 2>&1
+says once.html '[r["name"] for r in d["runs"]]' "['small-0', 'other-0']"
 
 # Mistakes.
 one=(mpirun -np 1 -quiet "$program" compare)
@@ -121,6 +129,8 @@ expect_error 2 'have one name' "${one[@]}" small.yaml "$work/small.yaml" -o x
 expect_error 2 'seeds many: expected a number' "${one[@]}" small.yaml --seeds many -o x
 expect_error 2 'training\.seed=3: .*--seeds' "${one[@]}" small.yaml -o x training.seed=3
 expect_error 2 'training\.epocs.*did you mean' "${one[@]}" small.yaml -o x training.epocs=3
+expect_error 2 'all/small-0.*optimizer\.kind is adam there and sgd now.* anew with another -o' \
+    "${one[@]}" small.yaml -o all "${keys[@]}" optimizer.kind=sgd
 expect_error 3 'nowhere\.h5' "${one[@]}" small.yaml -o x --data nowhere.h5
 for file in "$source"/configs/optimizers/*.yaml; do
     "$program" train --config "$file" --print-config >/dev/null || fail "$file"

@@ -50,7 +50,9 @@ mkdir elsewhere && cp -r run elsewhere/moved && mv digits.h5 hidden.h5
 rm elsewhere/moved/report.html
 "$program" report elsewhere/moved >report.txt
 says elsewhere/moved/report.html 'r["name"], r["headline"]["val_correct"]' "('moved', $hits)"
+rm run/curves.png
 "$program" report run/ -o 'a b.html' >report.txt
+[ ! -e run/curves.png ] || fail "a page that goes elsewhere writes to the run"
 says 'a b.html' 'r["name"]' run
 mv hidden.h5 digits.h5
 
@@ -147,5 +149,6 @@ expect_error 2 'nowhere: no run is there' "$program" report nowhere
 mkdir empty
 expect_error 2 'empty: holds no run' "$program" report empty
 expect_error 2 'no file is named' "$program" report
+expect_error 2 'plain/metrics\.h5: is no folder' "$program" report plain/metrics.h5
 printf 'x' >empty/checkpoints
 expect_error 4 'empty/checkpoints' "$program" report empty

@@ -42,7 +42,7 @@ cp -r runs/smoke old && rm old/progress
 "$program" watch old >old.txt
 expect_text old.txt 'old  finished' 'epoch 3/3'
 head -c 1000 runs/smoke/metrics.h5 >old/metrics.h5
-expect_error 1 'old/metrics\.h5' "$program" watch old
+expect_error 3 'old/metrics\.h5' "$program" watch old
 
 # A stopped one says so; steps of a terminal's control in its log come out as question marks.
 cp -r runs/smoke stopped

@@ -235,7 +235,8 @@ static void test_options_of_other_commands_are_refused(void **state) {
 static void test_words_that_are_too_many_or_too_few(void **state) {
     (void)state;
     expect_refused("train foo", "command line: unexpected word foo; the form is: mnist_dist train "
-                                "[--config FILE] [--out DIR] [--resume HOW] [key=value ...]");
+                                "[--config FILE] [--data digits.h5] [--out DIR] [--resume HOW] "
+                                "[key=value ...]");
     expect_refused("import -o a", "command line: no file is named; the form is: mnist_dist import "
                                   "TRAIN [TEST] -o digits.h5");
     expect_refused("import a b c -o d", "command line: unexpected word c; the form is: mnist_dist "

@@ -344,6 +344,23 @@ static void expect_refused(const char *path, const char *why) {
     status_clear();
 }
 
+/* As for a printing press: a whole file, which libjpeg does not turn into gray. */
+static void test_a_jpeg_in_cmyk_is_told_from_a_damaged_one(void **state) {
+    (void)state;
+    static const unsigned char pixels[16 * 16 * 4];
+    tjhandle handle = tjInitCompress();
+    unsigned char *bytes = NULL;
+    unsigned long count = 0;
+    assert_int_equal(
+        tjCompress2(handle, pixels, 16, 0, 16, TJPF_CMYK, &bytes, &count, TJSAMP_444, 85, 0), 0);
+    FILE *file = fopen("press.jpg", "wb");
+    fwrite(bytes, 1, count, file);
+    fclose(file);
+    tjFree(bytes);
+    tjDestroy(handle);
+    expect_refused("press.jpg", "CMYK");
+}
+
 static void test_blank_pictures(void **state) {
     (void)state;
     static const float deviations[] = {0.0F, 0.02F, 0.1F};
@@ -419,6 +436,7 @@ int main(void) {
         cmocka_unit_test(test_of_two_digits_the_larger),
         cmocka_unit_test(test_thin_lines),
         cmocka_unit_test(test_jpeg_as_the_camera_was_held),
+        cmocka_unit_test(test_a_jpeg_in_cmyk_is_told_from_a_damaged_one),
         cmocka_unit_test(test_blank_pictures),
         cmocka_unit_test(test_damaged_files),
         cmocka_unit_test(test_huge_headers),

@@ -105,15 +105,17 @@ static void test_summary_counts_running_statistics_apart(void **state) {
     const char *rows = strstr(text, " batch");
     assert_non_null(rows);
     assert_string_equal(rows,
-                        " batch_normalization (BatchNormalization) (None, 7, 7, 1)  4\n"
-                        " activation (Activation)          (None, 7, 7, 1)          0\n"
-                        " flatten (Flatten)                (None, 49)               0\n"
-                        " dense (Dense)                    (None, 10)               500\n"
-                        "======================================================================\n"
+                        " batch_normalization (BatchNormalization) (None, 7, 7, 1)          4\n"
+                        " activation (Activation)                  (None, 7, 7, 1)          0\n"
+                        " flatten (Flatten)                        (None, 49)               0\n"
+                        " dense (Dense)                            (None, 10)               500\n"
+                        "======================================================================"
+                        "========\n"
                         "Total params: 504 (1.97 KB)\n"
                         "Trainable params: 502 (1.96 KB)\n"
                         "Non-trainable params: 2 (8.00 B)\n"
-                        "______________________________________________________________________\n");
+                        "______________________________________________________________________"
+                        "________\n");
     free(text);
     model_destroy(model);
 }

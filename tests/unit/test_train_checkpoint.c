@@ -116,7 +116,7 @@ static void assert_refused(const char *path, const char *reason) {
     assert_int_equal(checkpoint_read(&checkpoint, path), STATUS_CHECKPOINT);
     if (strncmp(status_message(), path, strlen(path)) != 0 ||
         strstr(status_message(), reason) == NULL ||
-        strstr(status_message(), "; resume from an older checkpoint or start anew") == NULL)
+        strstr(status_message(), "; name another checkpoint, or train anew") == NULL)
         fail_msg("the line is: %s", status_message());
     assert_null(checkpoint.params);
     assert_null(checkpoint.model);

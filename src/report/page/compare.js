@@ -18,6 +18,12 @@ function spread(statistic, show) {
   return [show(statistic.mean), known(statistic.deviation) ? el('small', {}, ` ± ${show(statistic.deviation)}`) : null];
 }
 
+// Whether accuracies can be held against each other: parts of a kind were held out of the same data. (Seeds differ by a few digits.)
+function judgedAlike(runs, comparison) {
+  const data = new Set(runs.map((run) => run.headline.data.fingerprint));
+  return data.size <= 1 && !(comparison.differing || []).some(({ key }) => key === 'data.limit' || key === 'data.folds');
+}
+
 function showOverview(section, { runs, comparison }) {
   const best = [...comparison.groups].sort((a, b) => (b.val_accuracy.mean ?? -1) - (a.val_accuracy.mean ?? -1))[0];
   const top = runs.reduce((a, b) => ((b.headline.val_accuracy ?? -1) > (a.headline.val_accuracy ?? -1) ? b : a));
@@ -31,8 +37,9 @@ function showOverview(section, { runs, comparison }) {
       facts([
         ['Best run', top.name, `${percent(top.headline.val_accuracy)}, loss ${figure(top.headline.val_loss, 3)}`],
         ['All of them', duration(runs.reduce((sum, run) => sum + (run.headline.seconds || 0), 0)), 'of training'],
-        ['Held-out digits', count(top.headline.val_count)],
+        ['Held-out digits', known(top.headline.val_count) ? count(top.headline.val_count) : null],
       ])),
+    judgedAlike(runs, comparison) ? null : el('p', { class: 'note' }, 'These runs held out different digits, of other data or another number: their accuracies are not like for like.'),
   ]);
 }
 
