@@ -8,7 +8,8 @@
 # end. Run again, it goes on where it was stopped. Paths are relative to the project's folder.
 #
 # Environment: RANKS (8), DATA_FOLDER (handed to data/get.sh), BUILD (build).
-# Costs: 400 MB of packages, a minute to build, and for the 42,000 rows some 20 to 30 minutes on two cores.
+# Costs: up to 240 MB of packages to fetch (1.1 GB unpacked), a minute or two to build, and for the 42,000 rows some 8 minutes on
+# two cores.
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/.." && pwd)
