@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -24,6 +25,8 @@
 enum { MOST_ANCESTORS = 8, USUAL_WIDTH = 80 };
 
 #define ERASE_LINE "\r\033[K"
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* lines of several threads */
 
 static struct {
     bool mute;
@@ -85,9 +88,11 @@ static void put_in_file(const char *prefix, const char *text) {
 }
 
 static void say(FILE *stream, const char *prefix, const char *text) {
+    pthread_mutex_lock(&mutex);
     erase_progress();
     put(stream, prefix, text);
     put_in_file(prefix, text);
+    pthread_mutex_unlock(&mutex);
 }
 
 /* A descriptor closed by the caller would be given to the next file opened, and our lines would end
@@ -234,9 +239,11 @@ void log_progress(const char *format, ...) {
     va_end(arguments);
     if (text == NULL) return;
     cut(text, terminal_width() - 1); /* a full line would wrap */
+    pthread_mutex_lock(&mutex);
     fprintf(stdout, "\r%s\033[K", text);
     fflush(stdout);
     clearerr(stdout);
     state.progress_is_shown = true;
+    pthread_mutex_unlock(&mutex);
     free(text);
 }

@@ -116,6 +116,27 @@ Status history_reserve(History *history, size_t epochs, size_t steps) {
     return status == STATUS_OK ? series_reserve(&history->steps, steps) : status;
 }
 
+static Status series_copy(Series *copy, const Series *from) {
+    Status status = series_new(copy, from->quantities, from->count);
+    if (status != STATUS_OK) return status;
+    if (from->count > 0)
+        memcpy(copy->values, from->values, from->count * from->quantities * sizeof *from->values);
+    copy->count = from->count;
+    return STATUS_OK;
+}
+
+Status history_copy(History *copy, const History *from) {
+    Status status;
+    *copy = (History){0};
+    TRY(series_copy(&copy->epochs, &from->epochs));
+    TRY(series_copy(&copy->steps, &from->steps));
+    for (size_t i = 0; i < from->restart_count; i++)
+        TRY(history_add_restart(copy, &from->restarts[i]));
+cleanup:
+    if (status != STATUS_OK) history_destroy(copy);
+    return status;
+}
+
 void history_destroy(History *history) {
     free(history->epochs.values);
     free(history->steps.values);

@@ -10,7 +10,7 @@
 #include "mnist_dist/base/log.h"
 #include "mnist_dist/base/memory.h"
 #include "mnist_dist/base/safefile.h"
-#include "run_parts.h"
+#include "run_writer.h"
 
 static void open_log(const Run *run) {
     char path[PATH_MAX];
@@ -48,6 +48,21 @@ static Status write_config(const Run *run) {
     return status;
 }
 
+/* What is kept of the run beside its replica: by rank 0 alone, but for the probabilities. */
+static Status prepare_records(Run *run) {
+    const Workload *workload = &run->workload;
+    Status status = STATUS_OK;
+    if (run->config->output.report == REPORT_AT_CHECKPOINTS)
+        TRY(MEMORY_NEW(&run->probabilities, workload->split.validation_count * DIGIT_CLASSES));
+    if (comm_rank(run->comm) != 0) return STATUS_OK;
+    TRY(MEMORY_NEW(&run->best, model_parameter_count(run->model)));
+    TRY(row_hashes_new(&run->trained, workload->dataset.train_images, workload->split.train,
+                       workload->split.train_count));
+    TRY(run_writer_new(&run->writer, run));
+cleanup:
+    return status;
+}
+
 /* **Collective.** Data, model, and all memory of the run. */
 static Status prepare(Run *run) {
     const Config *config = run->config;
@@ -59,15 +74,7 @@ static Status prepare(Run *run) {
     TRY(trainer_new(&run->trainer, run->comm, run->pool, config, run->model, &run->workload));
     TRY(evaluator_new(&run->evaluator, run->comm, run->pool, run->model,
                       (size_t)config->average.views, signals_stop_pending));
-    if (comm_rank(run->comm) == 0)
-        status = MEMORY_NEW(&run->best, model_parameter_count(run->model));
-    if (status == STATUS_OK && comm_rank(run->comm) == 0)
-        status = row_hashes_new(&run->trained, run->workload.dataset.train_images,
-                                run->workload.split.train, run->workload.split.train_count);
-    if (status == STATUS_OK && config->output.report == REPORT_AT_CHECKPOINTS)
-        status =
-            MEMORY_NEW(&run->probabilities, run->workload.split.validation_count * DIGIT_CLASSES);
-    TRY(comm_agree(run->comm, status));
+    TRY(comm_agree(run->comm, prepare_records(run)));
 cleanup:
     return status;
 }
@@ -104,6 +111,7 @@ static Status train_steps(Run *run) {
         TRY(trainer_step(trainer, &request));
         run->epoch_images += (uint64_t)(progress->running.count - seen);
         run_log_progress(run);
+        run_note_write(run);
         if (request == REQUEST_STOP)
             return status_fail(STATUS_STOPPED, "stopped by a signal while training");
         bool due = every > 0 && progress->step % every == 0;
@@ -272,6 +280,7 @@ static Status restore(Run *run, Checkpoint *checkpoint, const RunRequest *reques
 }
 
 static void close_run(Run *run) {
+    run_writer_destroy(run->writer);
     free(run->best);
     row_hashes_free(&run->trained);
     free(run->probabilities);

@@ -4,7 +4,8 @@
  *   run_directory.c  where the run lives (rank 0 alone)
  *   run_kernels.c    whether all ranks, and a checkpoint, compute alike
  *   run_resume.c     finding a checkpoint and giving it to all ranks
- *   run_save.c       checkpoints, metrics
+ *   run_save.c       when checkpoints are written, and what becomes of failures
+ *   run_writer.c     the thread that writes them
  *   run_best.c       the best network so far
  *   run_predictions.c  what the best network says of each held-out image
  *   run_finish.c     the best network's confusion matrix and predictions
@@ -19,6 +20,8 @@
 #include "mnist_dist/train/run.h"
 #include "mnist_dist/train/trainer.h"
 
+typedef struct RunWriter RunWriter; /* run_writer.h */
+
 typedef struct Run {
     Comm *comm;
     const Config *config;
@@ -31,6 +34,8 @@ typedef struct Run {
     Evaluator *evaluator;
     float *best;           /* rank 0: the parameters of progress.best_epoch, once there is one */
     RowHashes trained;     /* rank 0: of the training rows */
+    RunWriter *writer;     /* rank 0 */
+    bool writing;          /* a write is under way, or its outcome has not been heard of */
     int failed_saves;      /* in a row */
     double epoch_started;  /* clock_seconds */
     uint64_t epoch_images; /* trained since then */
@@ -75,11 +80,17 @@ Status run_restore(Run *run, Checkpoint *checkpoint);
  * warns if it cannot. */
 void run_write_predictions(const Run *run, const float *probabilities);
 
-/* **Collective.** Writes a checkpoint marked `mark` (and best.h5 first, if `best`), metrics.h5 and
- * metrics.csv, and has the page made if output.report says now. A failed write warns; the third in
- * a row, or that of a stop, is STATUS_CHECKPOINT.
- */
+/* **Collective.** Starts to write a checkpoint marked `mark` (and best.h5 first, if `best`),
+ * metrics.h5 and metrics.csv, and to make the page if output.report says now; waits first for the
+ * write before. A failed write warns; the third in a row is STATUS_CHECKPOINT. A mark other than
+ * RUN_UNDER_WAY waits for the files, and their failure is STATUS_CHECKPOINT. */
 Status run_save(Run *run, RunStatus mark, bool best);
+
+/* Rank 0: waits for the write under way; for who will read or change what is on the disk. */
+void run_settle(Run *run);
+
+/* Rank 0, after each step: warns of a write that has ended badly. */
+void run_note_write(Run *run);
 
 /* Rank 0: takes the weights that predict now, or a checkpoint's, for the best so far. */
 void run_best_is_now(Run *run);

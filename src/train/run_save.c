@@ -1,13 +1,15 @@
-/* Writing checkpoints and metrics; see run_parts.h.
+/* When checkpoints are written, and what becomes of failures; see run_parts.h.
  *
- * best.h5 is written before the step file of the same moment: if the writer dies in between, the
- * run goes on from the older step file, does the epoch again and writes the same best.h5. */
+ * Rank 0 copies the state and trains on while its writer (run_writer.c) brings it to the disk. The
+ * outcome is heard of after the step in which the write ended, or when the next one is due. After
+ * a failure each write is waited for until one succeeds, so that the third failure in a row ends
+ * the run where it happens. */
 #include <stdio.h>
 #include <string.h>
 
 #include "mnist_dist/base/log.h"
 #include "mnist_dist/base/machine.h"
-#include "run_parts.h"
+#include "run_writer.h"
 
 enum { FAILED_SAVES_IN_A_ROW = 3 };
 
@@ -37,43 +39,10 @@ Checkpoint run_snapshot(const Run *run, RunStatus mark) {
     return checkpoint;
 }
 
-/* Rank 0: the checkpoints of this moment. */
-static Status write_checkpoints(const Run *run, RunStatus mark, bool best) {
-    char path[PATH_MAX];
-    Checkpoint checkpoint = run_snapshot(run, mark);
-    Status status = STATUS_OK;
-    if (best) {
-        snprintf(path, sizeof path, "%s/best.h5", run->checkpoints);
-        TRY(checkpoint_write(&checkpoint, path));
-    }
-    checkpoint_step_path(path, run->checkpoints, checkpoint.progress.step);
-    TRY(checkpoint_write(&checkpoint, path));
-    checkpoint_prune(run->checkpoints, (size_t)run->config->checkpoint.keep,
-                     checkpoint.progress.step);
-cleanup:
-    return status;
-}
-
-/* Rank 0: after a good checkpoint; the metrics stand in that too, so that a failure here is no more
- * than a warning. */
-static void write_metrics(Run *run) {
-    run->failed_saves = 0;
-    if (metrics_write(&run->trainer->history, run->directory) == STATUS_OK) return;
-    log_warning("%s", status_message());
-    status_clear();
-}
-
-/* Rank 0: the run's page, if it is time. */
-static void make_report(const Run *run, RunStatus mark) {
-    int when = run->config->output.report;
-    bool due = when == REPORT_AT_CHECKPOINTS || (when == REPORT_AT_END && mark == RUN_FINISHED);
-    if (due && run->report != NULL) run->report(run->directory);
-}
-
-/* Rank 0: whether a failed write ends the run. */
-static Status judge_failure(Run *run, RunStatus mark) {
+/* Rank 0, after a failed write: whether that ends the run. It is warned of otherwise. */
+static Status judge_failure(Run *run, bool needed) {
     run->failed_saves++;
-    if (mark == RUN_UNDER_WAY && run->failed_saves < FAILED_SAVES_IN_A_ROW) {
+    if (!needed && run->failed_saves < FAILED_SAVES_IN_A_ROW) {
         log_warning("%s; the training goes on", status_message());
         status_clear();
         return STATUS_OK;
@@ -85,19 +54,39 @@ static Status judge_failure(Run *run, RunStatus mark) {
                        "%s; mend that and run again to go on from the last checkpoint", reason);
 }
 
+/* Rank 0: waits for the write under way, if any. */
+static Status hear_of_write(Run *run, bool needed) {
+    if (!run->writing) return STATUS_OK;
+    run->writing = false;
+    if (run_writer_wait(run->writer) != STATUS_OK) return judge_failure(run, needed);
+    run->failed_saves = 0;
+    return STATUS_OK;
+}
+
+void run_settle(Run *run) {
+    if (run->writing && hear_of_write(run, false) != STATUS_OK) status_clear();
+}
+
+void run_note_write(Run *run) {
+    if (run->writing && run_writer_is_idle(run->writer)) run_settle(run);
+}
+
+/* Rank 0. A stop and the end cannot do without their checkpoint. */
+static Status save(Run *run, RunStatus mark, bool best) {
+    Checkpoint now = run_snapshot(run, mark);
+    bool needed = mark != RUN_UNDER_WAY;
+    Status status = hear_of_write(run, false);
+    if (status != STATUS_OK) return status;
+    if (run_writer_start(run->writer, &now, best) != STATUS_OK) return judge_failure(run, needed);
+    run->writing = true;
+    return needed || run->failed_saves > 0 ? hear_of_write(run, needed) : STATUS_OK;
+}
+
 Status run_save(Run *run, RunStatus mark, bool best) {
     double since = clock_seconds();
-    trainer_collect(run->trainer);
     Status status = STATUS_OK;
-    if (comm_rank(run->comm) == 0) {
-        status = write_checkpoints(run, mark, best);
-        if (status == STATUS_OK) {
-            write_metrics(run);
-            make_report(run, mark);
-        } else {
-            status = judge_failure(run, mark);
-        }
-    }
+    trainer_collect(run->trainer);
+    if (comm_rank(run->comm) == 0) status = save(run, mark, best);
     status = comm_agree(run->comm, status);
     run->trainer->times.seconds[PHASE_CHECKPOINT] += clock_seconds() - since;
     return status;

@@ -2,7 +2,8 @@
  *
  * Lines go to standard output and, once a file is named, to that file too. Warnings and errors go
  * to standard error and the file. A progress line is shown on a terminal only, redrawn in place,
- * and leaves no trace in files. Output that cannot be written never stops the training. */
+ * and leaves no trace in files. Output that cannot be written never stops the training. Lines may
+ * come from any thread; opening and closing is the main thread's affair. */
 #pragma once
 
 #include <stdbool.h>

@@ -62,6 +62,9 @@ Status history_new(History *history, size_t epochs, size_t steps);
 /* Makes room for so many more, so that adding a step allocates nothing. */
 Status history_reserve(History *history, size_t epochs, size_t steps);
 
+/* A copy of its own, with no room for more; nothing is left on failure. */
+Status history_copy(History *copy, const History *from);
+
 void history_destroy(History *history);
 
 void history_add_epoch(History *history, const double values[EPOCH_QUANTITIES]);
