@@ -26,6 +26,7 @@ static Status open_directory(Run *run, Checkpoint *checkpoint, bool *found,
     Status status = STATUS_OK;
     if (named) TRY(run_find_named(checkpoint, run, request->resume));
     TRY(run_choose_directory(run, request, named ? &checkpoint->progress : NULL));
+    TRY(run_lock(run));
     open_log(run);
     *found = named;
     snprintf(path, sizeof path, "%s", request->resume);
@@ -281,6 +282,7 @@ static Status restore(Run *run, Checkpoint *checkpoint, const RunRequest *reques
 
 static void close_run(Run *run) {
     run_writer_destroy(run->writer);
+    lock_release(run->lock);
     free(run->best);
     row_hashes_free(&run->trained);
     free(run->probabilities);
