@@ -163,13 +163,21 @@ void log_start(bool speaks) {
     state.terminal = speaks ? find_terminal() : -1;
 }
 
+/* Through no link that someone has put there, and without waiting for the reader of a FIFO. */
+static FILE *open_for_appending(const char *path) {
+    const int flags = O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+    int fd = open(path, flags, 0666);
+    return fd < 0 ? NULL : fdopen(fd, "a");
+}
+
 void log_open(const char *path) {
     if (state.mute) return;
     log_close();
     state.file_has_failed = false;
-    FILE *file = fopen(path, "ae");
-    if (file == NULL) log_warning("%s: no log is written: %s", path, strerror(errno));
-    state.file = file;
+    state.file = open_for_appending(path);
+    if (state.file != NULL) return;
+    const char *reason = errno == ELOOP ? "it is a symbolic link" : strerror(errno);
+    log_warning("%s: no log is written: %s", path, reason);
 }
 
 void log_close(void) {

@@ -266,6 +266,7 @@ Status checkpoint_write(const Checkpoint *checkpoint, const char *path) {
     TRY(write_content(file.temporary, checkpoint));
     TRY(checkpoint_seal(file.temporary));
     TRY(compare(file.temporary, checkpoint));
+    TRY(lock_check(checkpoint->lock, STATUS_CHECKPOINT));
     TRY(safefile_commit(&file, STATUS_CHECKPOINT));
 cleanup:
     safefile_abandon(&file);

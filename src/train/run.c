@@ -18,6 +18,12 @@ static void open_log(const Run *run) {
     log_open(path);
 }
 
+/* What a killed writer left. */
+static void sweep(const Run *run) {
+    safefile_sweep(run->directory, "");
+    safefile_sweep(run->checkpoints, "");
+}
+
 /* Rank 0: chooses the directory, opens its log and finds the checkpoint to go on from, if any. */
 static Status open_directory(Run *run, Checkpoint *checkpoint, bool *found,
                              const RunRequest *request) {
@@ -26,7 +32,9 @@ static Status open_directory(Run *run, Checkpoint *checkpoint, bool *found,
     Status status = STATUS_OK;
     if (named) TRY(run_find_named(checkpoint, run, request->resume));
     TRY(run_choose_directory(run, request, named ? &checkpoint->progress : NULL));
+    TRY(run_lock(run));
     open_log(run);
+    sweep(run);
     *found = named;
     snprintf(path, sizeof path, "%s", request->resume);
     if (!named) TRY(run_find_newest(checkpoint, found, path, run));
@@ -281,6 +289,7 @@ static Status restore(Run *run, Checkpoint *checkpoint, const RunRequest *reques
 
 static void close_run(Run *run) {
     run_writer_destroy(run->writer);
+    lock_release(run->lock);
     free(run->best);
     row_hashes_free(&run->trained);
     free(run->probabilities);

@@ -38,6 +38,7 @@ static Status copy_best(const Checkpoint *checkpoint, const char *from, const ch
     if (status == STATUS_OK && best.progress.epoch != checkpoint->progress.best_epoch)
         status = status_fail(STATUS_CHECKPOINT, "%s: is of epoch %llu", from,
                              (unsigned long long)best.progress.epoch);
+    best.lock = checkpoint->lock;
     if (status == STATUS_OK) status = checkpoint_write(&best, to);
     checkpoint_free(&best);
     return status;

@@ -67,6 +67,16 @@ static void name_checkpoints(Run *run) {
     snprintf(run->checkpoints, sizeof run->checkpoints, "%s/checkpoints", run->directory);
 }
 
+/* The run's own folder may be a link, since the user names it; what is in it may not. */
+static Status refuse_link(const char *path) {
+    struct stat info;
+    if (lstat(path, &info) != 0 || !S_ISLNK(info.st_mode)) return STATUS_OK;
+    return status_fail(STATUS_FAILED,
+                       "%s: is a symbolic link, through which nothing is written; put a folder in "
+                       "its place, or give another one with --out",
+                       path);
+}
+
 Status run_choose_directory(Run *run, const RunRequest *request, const Progress *from) {
     size_t size = sizeof run->directory;
     Status status = name_directory(run->directory, size, run->config, request);
@@ -77,7 +87,18 @@ Status run_choose_directory(Run *run, const RunRequest *request, const Progress 
         step_beside(run->directory, size);
         name_checkpoints(run);
     }
-    return safefile_make_folder(run->checkpoints, STATUS_FAILED);
+    status = safefile_make_folder(run->checkpoints, STATUS_FAILED);
+    return status == STATUS_OK ? refuse_link(run->checkpoints) : status;
+}
+
+Status run_lock(Run *run) {
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/lock", run->directory);
+    Status status = lock_take(&run->lock, path);
+    if (status != STATUS_OK) return status;
+    safefile_sweep(run->directory, "");
+    safefile_sweep(run->checkpoints, "");
+    return STATUS_OK;
 }
 
 void run_point_latest(const char *directory) {

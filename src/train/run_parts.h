@@ -15,6 +15,7 @@
 #include <limits.h>
 #include <stdbool.h>
 
+#include "mnist_dist/base/lock.h"
 #include "mnist_dist/train/checkpoint.h"
 #include "mnist_dist/train/evaluate.h"
 #include "mnist_dist/train/run.h"
@@ -27,6 +28,7 @@ typedef struct Run {
     const Config *config;
     char directory[PATH_MAX - 64];   /* the same on all ranks */
     char checkpoints[PATH_MAX - 32]; /* directory/checkpoints */
+    Lock *lock;                      /* rank 0: of the directory */
     Pool *pool;
     Model *model;
     Workload workload;
@@ -53,6 +55,10 @@ ResumeKind run_resume_kind(const RunRequest *request);
  * progress of a checkpoint named by the user: a directory that holds later ones is not written
  * into, since they would be overwritten or taken for newer. */
 Status run_choose_directory(Run *run, const RunRequest *request, const Progress *from);
+
+/* Rank 0: takes the directory's lock, so that no other run writes there, and removes what killed
+ * writers left. STATUS_USAGE, with its holder named, if it is another's. */
+Status run_lock(Run *run);
 
 /* Rank 0: makes runs/latest point at a directory of runs/; does nothing for others. */
 void run_point_latest(const char *directory);

@@ -30,6 +30,7 @@ Checkpoint run_snapshot(const Run *run, RunStatus mark) {
         .train_rows = info->train_rows,
         .ranks = comm_size(run->comm),
         .threads = (int)pool_threads(run->pool),
+        .lock = run->lock,
     };
     memcpy(checkpoint.slots, trainer->slots, sizeof checkpoint.slots);
     memcpy(checkpoint.data_fingerprint, info->fingerprint, sizeof checkpoint.data_fingerprint);
@@ -42,6 +43,7 @@ Checkpoint run_snapshot(const Run *run, RunStatus mark) {
 /* Rank 0, after a failed write: whether that ends the run. It is warned of otherwise. */
 static Status judge_failure(Run *run, bool needed) {
     run->failed_saves++;
+    if (lock_is_lost(run->lock)) return STATUS_CHECKPOINT;
     if (!needed && run->failed_saves < FAILED_SAVES_IN_A_ROW) {
         log_warning("%s; the training goes on", status_message());
         status_clear();

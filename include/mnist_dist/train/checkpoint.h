@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "mnist_dist/base/digest.h"
+#include "mnist_dist/base/lock.h"
 #include "mnist_dist/base/status.h"
 #include "mnist_dist/data/row_hashes.h"
 #include "mnist_dist/nn/model.h"
@@ -38,13 +39,15 @@ typedef struct Checkpoint {
     int ranks, threads;
     char machine[128];          /* machine_describe of rank 0; "" in older files */
     char program[64], date[32]; /* that wrote the file, and when: filled by reading */
+    Lock *lock; /* for writing: must still be held when the file is put in place; NULL: none */
 } Checkpoint;
 
 /* Digest of the full state: parameters, optimizer slots, progress (its status aside) and the
  * history's quantities that are part of the answer. The contract's "same bits". */
 Status checkpoint_state_digest(char text[DIGEST_TEXT], const Checkpoint *checkpoint);
 
-/* Writes the file by safefile, reads it back and compares before it is renamed into place. */
+/* Writes the file by safefile, reads it back and compares before it is renamed into place, which it
+ * is only while the lock is held: STATUS_CHECKPOINT if it is not. */
 Status checkpoint_write(const Checkpoint *checkpoint, const char *path);
 
 /* Reads a whole checkpoint. STATUS_CHECKPOINT with path, reason and remedy. */
@@ -62,7 +65,6 @@ Status checkpoint_read_newest(Checkpoint *checkpoint, bool *found, char *path, c
 /* Whether the folder holds a step file of a later step than this. */
 bool checkpoint_has_later(const char *folder, uint64_t step);
 
-/* Removes all but the newest `keep` step files up to `step`, the newest that is known to be whole,
- * and temporary files that a killed writer left. Later ones were passed over as damaged: they do
- * not count. Not to be called while this process writes a checkpoint there. */
+/* Removes all but the newest `keep` step files up to `step`, the newest that is known to be whole.
+ * Later ones were passed over as damaged: they do not count. */
 void checkpoint_prune(const char *folder, size_t keep, uint64_t step);
