@@ -14,7 +14,6 @@
 
 #include "checkpoint_parts.h"
 #include "mnist_dist/base/log.h"
-#include "mnist_dist/base/safefile.h"
 
 enum { MAX_STEP_DIGITS = 18 };
 
@@ -116,6 +115,4 @@ void checkpoint_prune(const char *folder, size_t keep, uint64_t step) {
         if (unlink(path) != 0) log_warning("%s: cannot be removed: %s", path, strerror(errno));
     }
     free(steps.values);
-    safefile_sweep(folder, "step-");
-    safefile_sweep(folder, "best.");
 }

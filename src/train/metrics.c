@@ -416,7 +416,6 @@ static Status join(char path[PATH_MAX], const char *folder, const char *name) {
 Status metrics_write(const History *history, const char *run_directory) {
     Status status;
     char path[PATH_MAX];
-    safefile_sweep(run_directory, "metrics.");
     TRY(join(path, run_directory, "metrics.h5"));
     TRY(write_h5(history, path));
     TRY(join(path, run_directory, "metrics.csv"));

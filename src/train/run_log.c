@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "mnist_dist/base/log.h"
-#include "mnist_dist/base/safefile.h"
 #include "mnist_dist/train/live.h"
 #include "run_parts.h"
 
@@ -30,7 +29,6 @@ void run_log_start(const Run *run, const char *model_table) {
     const Config *config = run->config;
     const Workload *workload = &run->workload;
     char mpi[64], date[21];
-    if (comm_rank(run->comm) == 0) safefile_sweep(run->directory, "progress");
     comm_describe(mpi);
     clock_date(date);
     log_line("mnist_dist %s, %s: %d rank%s with %lld thread%s, %lld shards; %s", MNIST_DIST_VERSION,

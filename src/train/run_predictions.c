@@ -5,7 +5,6 @@
 
 #include "mnist_dist/base/log.h"
 #include "mnist_dist/base/minmax.h"
-#include "mnist_dist/base/safefile.h"
 #include "mnist_dist/train/predictions.h"
 #include "run_parts.h"
 
@@ -53,7 +52,6 @@ static Status write_predictions(const Run *run, const float *probabilities) {
            validation.count * DIGIT_CLASSES * sizeof *probabilities);
     TRY(draw_sheet(&predictions.augmented, run->trainer));
     snprintf(path, sizeof path, "%s/predictions.h5", run->directory);
-    safefile_sweep(run->directory, "predictions.");
     TRY(predictions_write(&predictions, path));
 cleanup:
     predictions_free(&predictions);

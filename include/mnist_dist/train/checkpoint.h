@@ -62,7 +62,6 @@ Status checkpoint_read_newest(Checkpoint *checkpoint, bool *found, char *path, c
 /* Whether the folder holds a step file of a later step than this. */
 bool checkpoint_has_later(const char *folder, uint64_t step);
 
-/* Removes all but the newest `keep` step files up to `step`, the newest that is known to be whole,
- * and temporary files that a killed writer left. Later ones were passed over as damaged: they do
- * not count. Not to be called while this process writes a checkpoint there. */
+/* Removes all but the newest `keep` step files up to `step`, the newest that is known to be whole.
+ * Later ones were passed over as damaged: they do not count. */
 void checkpoint_prune(const char *folder, size_t keep, uint64_t step);
