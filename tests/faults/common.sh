@@ -1,0 +1,66 @@
+# shellcheck shell=bash disable=SC2034 # sourced by the tests beside it: what they share
+# A test is called as `TEST.sh BUILD_DIR SOURCE_DIR [long]`; `long` asks for its long form.
+# Runs are made on a RAM disk where there is one: what counts here is the order of calls.
+[ -n "${TMPDIR:-}" ] || [ ! -w /dev/shm ] || export TMPDIR=/dev/shm
+# shellcheck source=tests/e2e/common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../e2e/common.sh"
+export TMPDIR=$work # a killed process leaves Open MPI's folder there
+long=${3:-}
+
+# A process without mpirun that starts in a twentieth of a second.
+alone=(env OMPI_MCA_ess_singleton_isolated=1 OMPI_MCA_btl=self OMPI_MCA_pml=ob1
+    OPENBLAS_NUM_THREADS=1)
+
+# A run of 3 steps: a checkpoint within the epoch, one at its end with best.h5, and the last one.
+toy=(--config "$source/configs/smoke.yaml" --data "$work/digits.h5" data.limit=0
+    "model.layers=flatten, dense 10 softmax" training.batch_size=48 training.epochs=1
+    checkpoint.every_steps=2 output.report=never)
+
+# faulty PLACE KIND NUMBER COMMAND...: the command with the NUMBER-th call on files under PLACE going
+# wrong (tests/faults/preload/faults.h); 0: none, but they are counted. Its report is PLACE.report.
+faulty() {
+    local place=$1 kind=$2 number=$3
+    shift 3
+    env LD_PRELOAD="$build/tests/libfaults.so" FAULTS_FOLDER="$place" FAULTS_KIND="$kind" \
+        FAULTS_AT="$number" FAULTS_REPORT="$place.report" "$@"
+}
+
+# count_calls KIND ARGUMENTS...: how many calls of the kind a training with these arguments makes.
+count_calls() {
+    local kind=$1
+    shift
+    mkdir -p "$work/count"
+    faulty "$work/count" "$kind" 0 "${alone[@]}" "$program" train "$@" --out count/run >count.txt 2>&1 ||
+        { cat count.txt; fail "a training without faults"; }
+    sed -n 's/^counted //p' count.report
+    rm -rf count count.report
+}
+
+# each FUNCTION: calls it with the words of each line of standard input, in as many processes as
+# there are cores; the first failure ends the test.
+each() {
+    local function=$1 jobs i w lines=() workers=()
+    jobs=$(nproc)
+    mapfile -t lines
+    for ((w = 0; w < jobs; w++)); do
+        (
+            for ((i = w; i < ${#lines[@]}; i += jobs)); do
+                [ ! -e failed ] || exit 1
+                trap 'touch "$work/failed"' EXIT
+                # shellcheck disable=SC2086
+                "$function" ${lines[i]}
+                trap - EXIT
+            done
+        ) &
+        workers+=($!)
+    done
+    for w in "${workers[@]}"; do wait "$w" || touch failed; done
+    [ ! -e failed ] || exit 1
+}
+
+# has_no_parts FOLDER: no temporary file is in it.
+has_no_parts() {
+    local parts
+    parts=$(find "$1" -name '.*' -type f)
+    [ -z "$parts" ] || fail "parts were left: $parts"
+}
