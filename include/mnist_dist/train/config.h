@@ -32,6 +32,7 @@ typedef struct TrainingOptions {
     double label_smoothing; /* share of a target's weight that all classes get alike */
     int64_t validate_every; /* epochs; the last one is validated too. 0 is that one only */
     int64_t early_stopping; /* epochs without a better validation accuracy; 0 is never */
+    int64_t check_replicas; /* steps between comparisons of the ranks' parameters; 0 is never */
 } TrainingOptions;
 
 typedef struct CheckpointOptions {
