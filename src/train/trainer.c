@@ -123,7 +123,6 @@ Status trainer_new(Trainer **out, Comm *comm, Pool *pool, const Config *config, 
                    .sampler = {(uint64_t)config->training.seed, workload->split.train_count},
                    .augmentation = config->augmentation,
                    .label_smoothing = config->training.label_smoothing},
-        .progress = progress_start(config->optimizer.learning_rate),
     };
     trainer->steps_per_epoch =
         shard_capacity(trainer_epoch_batches(trainer), (size_t)config->training.accumulate);
@@ -131,13 +130,24 @@ Status trainer_new(Trainer **out, Comm *comm, Pool *pool, const Config *config, 
     TRY(comm_agree(comm, allocate(trainer)));
     TRY(comm_agree(comm, trainer_plan_update(trainer)));
     TRY(norms_new(trainer));
-    if (comm_rank(comm) == 0)
-        model_initialize(model, trainer->params, (uint64_t)config->training.seed);
-    trainer_spread(trainer);
+    trainer_restart(trainer);
     *out = trainer;
 cleanup:
     if (status != STATUS_OK) trainer_destroy(trainer);
     return status;
+}
+
+void trainer_restart(Trainer *trainer) {
+    const Config *config = trainer->config;
+    size_t bytes = model_parameter_count(trainer->model) * sizeof(float);
+    trainer->progress = progress_start(config->optimizer.learning_rate);
+    trainer->history.epochs.count = trainer->history.steps.count = 0;
+    if (comm_rank(trainer->comm) == 0) {
+        memset(trainer->params, 0, bytes);
+        model_initialize(trainer->model, trainer->params, (uint64_t)config->training.seed);
+        for (int i = 0; i < slot_count(trainer); i++) memset(trainer->slots[i], 0, bytes);
+    }
+    trainer_spread(trainer);
 }
 
 void trainer_destroy(Trainer *trainer) {
@@ -290,8 +300,10 @@ static Tally sum_reports(const Trainer *trainer, Request *request) {
 static double next_rate(const Trainer *trainer) {
     ScheduleWhere where = {trainer->progress.step, trainer->steps_per_epoch,
                            (uint64_t)trainer->config->training.epochs * trainer->steps_per_epoch};
-    return schedule_rate(&trainer->config->schedule, trainer->config->optimizer.learning_rate,
-                         &where, &trainer->progress.plateau);
+    double rate =
+        schedule_rate(&trainer->config->schedule, trainer->config->optimizer.learning_rate, &where,
+                      &trainer->progress.plateau);
+    return ldexp(rate, -(int)trainer->progress.setbacks);
 }
 
 Status trainer_begin_epoch(Trainer *trainer) {

@@ -6,21 +6,11 @@
  * rank and its samples: those whose own loss is not finite, or all, since a gradient is a sum over
  * them. Refused: a look at each gradient in every step, which is 3.7 MB a shard. */
 #include <math.h>
-#include <stdio.h>
-#include <string.h>
 
-#include "mnist_dist/base/minmax.h"
 #include "mnist_dist/base/shard.h"
 #include "mnist_dist/nn/loss.h"
+#include "suspects.h"
 #include "trainer_parts.h"
-
-enum { SAMPLES_NAMED = 8 };
-
-/* The samples to be named, of a shard's `all`. */
-typedef struct Suspects {
-    size_t count, all;
-    uint32_t rows[SAMPLES_NAMED]; /* the first of them */
-} Suspects;
 
 typedef struct Search {
     Trainer *trainer;
@@ -76,15 +66,10 @@ static void judge_gradients(Search *search) {
     comm_allgather(trainer->comm, search->bad, ends);
 }
 
-static void add_suspect(Suspects *suspects, uint32_t row) {
-    if (suspects->count < SAMPLES_NAMED) suspects->rows[suspects->count] = row;
-    suspects->count++;
-}
-
 /* All samples of a part, which are in `batch`. */
 static void suspect_all(Suspects *suspects, const Batch *batch) {
     *suspects = (Suspects){.all = batch->count};
-    for (size_t i = 0; i < batch->count; i++) add_suspect(suspects, batch->ids[i]);
+    for (size_t i = 0; i < batch->count; i++) suspects_add(suspects, batch->ids[i]);
 }
 
 /* Those of the part in the workspace whose own loss is not finite. */
@@ -94,7 +79,7 @@ static void suspect_losses(Suspects *suspects, const Workspace *space, const flo
     for (size_t i = 0; i < batch->count; i++) {
         Tally tally = loss_cross_entropy(logits + i * DIGIT_CLASSES,
                                          batch->targets + i * DIGIT_CLASSES, batch->labels + i, 1);
-        if (!isfinite(tally.loss)) add_suspect(suspects, batch->ids[i]);
+        if (!isfinite(tally.loss)) suspects_add(suspects, batch->ids[i]);
     }
 }
 
@@ -119,25 +104,15 @@ static void find_by_gradient(Suspects *suspects, const Search *search, size_t sh
     suspect_all(suspects, batch);
 }
 
-/* "12, 40, 77 ..." */
-static void list_rows(char text[128], const Suspects *suspects) {
-    size_t named = smaller(suspects->count, SAMPLES_NAMED), used = 0;
-    text[0] = '\0';
-    for (size_t i = 0; i < named; i++)
-        used += (size_t)snprintf(text + used, 128 - used, "%s%u", i > 0 ? ", " : "",
-                                 (unsigned)suspects->rows[i]);
-    if (named < suspects->count) snprintf(text + used, 128 - used, " ...");
-}
-
 static Status name(const Search *search, const char *what, size_t shard, int rank,
                    const Suspects *suspects) {
-    char rows[128];
+    char rows[SUSPECTS_TEXT];
     size_t bad = 0;
     for (size_t i = 0; i < search->shards; i++) bad += search->bad[i];
-    list_rows(rows, suspects);
+    suspects_text(rows, suspects);
     return status_fail(STATUS_DIVERGED,
                        "step %llu: the %s is not finite in %zu of %zu shards, first in shard %zu "
-                       "of rank %d, for %zu of its %zu samples: training rows %s (from 0)",
+                       "of rank %d, for %zu of its %zu samples: %s",
                        (unsigned long long)search->trainer->progress.step + 1, what, bad,
                        search->shards, shard, rank, suspects->count, suspects->all, rows);
 }

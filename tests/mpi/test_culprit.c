@@ -111,7 +111,7 @@ static void one_sample_is_named(void **state) {
         while (position_of(shard + 1) <= position) shard++;
         snprintf(line, sizeof line,
                  "step 1: the loss is not finite in 1 of 8 shards, first in shard %zu of rank %d, "
-                 "for 1 of its %zu samples: training rows %u (from 0)",
+                 "for 1 of its %zu samples: training row %u (from 0)",
                  shard, rank_of(shard), position_of(shard + 1) - position_of(shard), row);
         expect_failure(replica, line);
         stop(replica);

@@ -82,6 +82,10 @@ Status trainer_new(Trainer **out, Comm *comm, Pool *pool, const Config *config, 
 /* **Collective.** */
 void trainer_destroy(Trainer *trainer);
 
+/* **Collective.** Back to the start: initial weights, empty optimizer, no steps in the history,
+ * whose restarts stay. */
+void trainer_restart(Trainer *trainer);
+
 /* **Collective.** Makes room in the history for the steps that are left of the epoch under way. */
 Status trainer_begin_epoch(Trainer *trainer);
 
