@@ -21,6 +21,7 @@ const ProgressField PROGRESS_TABLE[PROGRESS_FIELDS] = {
     FIELD(F64, best_accuracy),
     FIELD(U64, best_epoch),
     FIELD(U64, stale_epochs),
+    [PROGRESS_SETBACKS] = FIELD(U64, setbacks),
 };
 
 const char CHECKPOINT_BEST[] = "/training/best_params";
@@ -51,8 +52,10 @@ Status checkpoint_state_digest(char text[DIGEST_TEXT], const Checkpoint *checkpo
     if (checkpoint->live != NULL) digester_add(digester, checkpoint->live, bytes);
     for (int i = 0; i < checkpoint_slots(checkpoint); i++)
         digester_add(digester, checkpoint->slots[i], bytes);
-    for (int i = PROGRESS_STATUS + 1; i < PROGRESS_FIELDS; i++)
+    for (int i = PROGRESS_STATUS + 1; i < PROGRESS_SETBACKS; i++)
         digester_add(digester, (const char *)&checkpoint->progress + PROGRESS_TABLE[i].offset, 8);
+    if (checkpoint->progress.setbacks > 0) /* so that others have the digest that they always had */
+        digester_add(digester, &checkpoint->progress.setbacks, 8);
     history_digest(digester, &checkpoint->history);
     digest_text(text, digester_finish(digester));
     return STATUS_OK;

@@ -56,8 +56,9 @@ static Status add_step(Steps *steps, uint64_t step) {
     return STATUS_OK;
 }
 
-/* All steps of a folder, newest first; none if there is no folder. */
-static Status list_steps(Steps *steps, const char *folder) {
+/* The steps of a folder that are no more than `most` and multiples of `every`, newest first; none
+ * if there is no folder. */
+static Status list_some(Steps *steps, const char *folder, uint64_t every, uint64_t most) {
     Status status = STATUS_OK;
     uint64_t step;
     *steps = (Steps){NULL, 0, 0};
@@ -65,18 +66,24 @@ static Status list_steps(Steps *steps, const char *folder) {
     if (entries == NULL && errno == ENOENT) return STATUS_OK;
     if (entries == NULL) return status_fail_errno(STATUS_CHECKPOINT, "%s", folder);
     for (struct dirent *entry = readdir(entries); entry != NULL; entry = readdir(entries))
-        if (parse_name(&step, entry->d_name)) TRY(add_step(steps, step));
+        if (parse_name(&step, entry->d_name) && step <= most && step % every == 0)
+            TRY(add_step(steps, step));
     if (steps->count > 1) qsort(steps->values, steps->count, sizeof *steps->values, compare_steps);
 cleanup:
     closedir(entries);
     return status;
 }
 
-Status checkpoint_read_newest(Checkpoint *checkpoint, bool *found, char *path, const char *folder) {
+static Status list_steps(Steps *steps, const char *folder) {
+    return list_some(steps, folder, 1, UINT64_MAX);
+}
+
+Status checkpoint_read_epoch_end(Checkpoint *checkpoint, bool *found, char *path,
+                                 const char *folder, uint64_t steps_per_epoch, uint64_t most) {
     Steps steps;
     Checkpoint read;
     *found = false;
-    Status status = list_steps(&steps, folder);
+    Status status = list_some(&steps, folder, steps_per_epoch, most);
     for (size_t i = 0; i < steps.count && status == STATUS_OK && !*found; i++) {
         checkpoint_step_path(path, folder, steps.values[i]);
         status = checkpoint_load(&read, path);
@@ -96,6 +103,10 @@ Status checkpoint_read_newest(Checkpoint *checkpoint, bool *found, char *path, c
     return status;
 }
 
+Status checkpoint_read_newest(Checkpoint *checkpoint, bool *found, char *path, const char *folder) {
+    return checkpoint_read_epoch_end(checkpoint, found, path, folder, 1, UINT64_MAX);
+}
+
 bool checkpoint_has_later(const char *folder, uint64_t step) {
     Steps steps;
     if (list_steps(&steps, folder) != STATUS_OK) status_clear();
@@ -104,15 +115,28 @@ bool checkpoint_has_later(const char *folder, uint64_t step) {
     return later;
 }
 
-void checkpoint_prune(const char *folder, size_t keep, uint64_t step) {
+static void remove_step(const char *folder, uint64_t step) {
     char path[PATH_MAX];
+    checkpoint_step_path(path, folder, step);
+    if (unlink(path) != 0) log_warning("%s: cannot be removed: %s", path, strerror(errno));
+}
+
+void checkpoint_remove_later(const char *folder, uint64_t step) {
     Steps steps;
     if (list_steps(&steps, folder) != STATUS_OK) status_clear();
-    size_t later = 0;
-    while (later < steps.count && steps.values[later] > step) later++;
-    for (size_t i = later + keep; i < steps.count; i++) {
-        checkpoint_step_path(path, folder, steps.values[i]);
-        if (unlink(path) != 0) log_warning("%s: cannot be removed: %s", path, strerror(errno));
+    for (size_t i = 0; i < steps.count && steps.values[i] > step; i++)
+        remove_step(folder, steps.values[i]);
+    free(steps.values);
+}
+
+void checkpoint_prune(const char *folder, size_t keep, uint64_t step, uint64_t steps_per_epoch) {
+    Steps steps;
+    if (list_some(&steps, folder, 1, step) != STATUS_OK) status_clear();
+    bool spares = steps_per_epoch > 0;
+    for (size_t i = 0; i < steps.count; i++) {
+        bool epoch_end = spares && steps.values[i] % steps_per_epoch == 0;
+        if (epoch_end) spares = false;
+        if (i >= keep && !epoch_end) remove_step(folder, steps.values[i]);
     }
     free(steps.values);
 }

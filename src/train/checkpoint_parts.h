@@ -37,5 +37,5 @@ typedef struct ProgressField {
     FieldType type; /* all of 8 bytes */
     size_t offset;
 } ProgressField;
-enum { PROGRESS_FIELDS = 13, PROGRESS_STATUS = 0 };
+enum { PROGRESS_FIELDS = 14, PROGRESS_STATUS = 0, PROGRESS_SETBACKS = 13 };
 extern const ProgressField PROGRESS_TABLE[PROGRESS_FIELDS];

@@ -114,10 +114,15 @@ cleanup:
 
 static Status read_progress(Progress *progress, H5File *file, const char *path) {
     Status status = STATUS_OK;
+    bool has_setbacks = h5file_has_attribute(file, "/training", "setbacks"); /* older files: none */
+    progress->setbacks = 0;
     for (int i = 0; i < PROGRESS_FIELDS; i++)
-        TRY(read_field(progress, &PROGRESS_TABLE[i], file, path));
+        if (i != PROGRESS_SETBACKS || has_setbacks)
+            TRY(read_field(progress, &PROGRESS_TABLE[i], file, path));
     if (progress->status < RUN_UNDER_WAY || progress->status > RUN_FINISHED)
         TRY(status_fail(STATUS_CHECKPOINT, "%s: /training@status: unknown", path));
+    if (progress->setbacks > PROGRESS_MOST_SETBACKS)
+        TRY(status_fail(STATUS_CHECKPOINT, "%s: /training@setbacks: too many", path));
 cleanup:
     return status;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "mnist_dist/base/nearest.h"
+#include "mnist_dist/train/progress.h"
 
 const char *const REPORT_NAMES[] = {"end", "checkpoints", "never", NULL};
 
@@ -71,6 +72,10 @@ const ConfigKey CONFIG_KEYS[] = {
           "epochs; the last one is validated too; 0: that one only"),
     WHOLE(training.early_stopping, CHANGES_NOTHING, "0", 0, 1e6,
           "stop after so many epochs without a better one; 0: never"),
+    WHOLE(training.divergence_retries, CHANGES_NOTHING, "0", 0, PROGRESS_MOST_SETBACKS,
+          "times to go back an epoch at half the rate; 0: stop"),
+    WHOLE(training.check_replicas, CHANGES_NOTHING, "100", 0, 1e9,
+          "steps between comparisons of ranks' parameters; 0: none"),
 
     CHOICE(optimizer.kind, CHANGES_ANSWER, "adam", OPTIMIZER_NAMES, "the update rule"),
     REAL(optimizer.learning_rate, "0.001", 1e-12, 1000, "where the schedule starts"),

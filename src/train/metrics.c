@@ -63,14 +63,18 @@ enum { CSV_COLUMN_COUNT = sizeof CSV_COLUMNS / sizeof *CSV_COLUMNS };
 
 typedef struct RestartColumn {
     const char *name, *units, *long_name;
-    size_t offset; /* of an int64_t in Restart */
+    size_t offset;    /* of an int64_t in Restart */
+    bool is_optional; /* older files lack it */
 } RestartColumn;
 
 static const RestartColumn RESTART_TABLE[] = {
-    {"step", "1", "steps that were done when the run was resumed", offsetof(Restart, step)},
-    {"epoch", "1", "epochs that were done when the run was resumed", offsetof(Restart, epoch)},
-    {"time", "s", "when the run was resumed, since 1970-01-01 UTC", offsetof(Restart, time)},
-    {"ranks", "1", "ranks that went on with the run", offsetof(Restart, ranks)},
+    {"step", "1", "steps that were done when the run was resumed", offsetof(Restart, step), false},
+    {"epoch", "1", "epochs that were done when the run was resumed", offsetof(Restart, epoch),
+     false},
+    {"time", "s", "when the run was resumed, since 1970-01-01 UTC", offsetof(Restart, time), false},
+    {"ranks", "1", "ranks that went on with the run", offsetof(Restart, ranks), false},
+    {"diverged", "1", "step that diverged, for which the run went back; 0: it was resumed",
+     offsetof(Restart, diverged), true},
 };
 enum { RESTART_COLUMNS = sizeof RESTART_TABLE / sizeof *RESTART_TABLE };
 
@@ -317,6 +321,7 @@ static Status read_restarts(History *history, H5File *file, const char *group) {
     history->restart_count = count;
     for (size_t i = 0; i < RESTART_COLUMNS; i++) {
         name_restart(name, group, i);
+        if (RESTART_TABLE[i].is_optional && !h5file_has(file, name)) continue;
         TRY(h5file_read(file, name, H5_I64, 1, &count, column));
         for (size_t row = 0; row < count; row++)
             memcpy((char *)&history->restarts[row] + RESTART_TABLE[i].offset, &column[row],

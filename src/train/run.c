@@ -197,12 +197,7 @@ static Status validate(Run *run, Tally *validation) {
     status = evaluator_run(run->evaluator, validation, run->probabilities, trainer_weights(trainer),
                            &images);
     trainer->times.seconds[PHASE_EVALUATE] += clock_seconds() - since;
-    if (status == STATUS_OK && !isfinite(validation->loss))
-        return status_fail(STATUS_DIVERGED,
-                           "epoch %llu: the validation loss is not finite; lower "
-                           "optimizer.learning_rate",
-                           (unsigned long long)epoch);
-    return status;
+    return status == STATUS_OK && !isfinite(validation->loss) ? run_name_digits(run) : status;
 }
 
 /* The accuracy that decides what is best: that of training where no rows are held out; NaN where
@@ -219,7 +214,8 @@ static Status end_epoch(Run *run) {
     double seconds = clock_seconds() - run->epoch_started;
     Tally validation;
     trainer_gather_average(trainer);
-    Status status = validate(run, &validation);
+    Status status = trainer_check(trainer);
+    if (status == STATUS_OK) status = validate(run, &validation);
     if (status != STATUS_OK) return status;
 
     const History *history = &trainer->history;
@@ -232,18 +228,24 @@ static Status end_epoch(Run *run) {
         if (run->probabilities != NULL) run_write_predictions(run, run->probabilities);
     }
     run_log_epoch(run, rate_fell, best);
-    if (!best && !is_due(trainer->progress.epoch, run->config->checkpoint.every_epochs))
-        return STATUS_OK;
+    /* A run that may go back does so to the last epoch's end, whatever is kept of the others. */
+    bool due = best || run->config->training.divergence_retries > 0 ||
+               is_due(trainer->progress.epoch, run->config->checkpoint.every_epochs);
+    if (!due) return STATUS_OK;
     return run_save(run, RUN_UNDER_WAY, best);
+}
+
+/* **Collective.** What is left of the epoch under way; or, if it diverges, the way back. */
+static Status train_epoch(Run *run) {
+    Status status = train_steps(run);
+    if (status == STATUS_OK) status = end_epoch(run);
+    return status == STATUS_DIVERGED ? run_set_back(run) : status;
 }
 
 /* **Collective.** All epochs that are left, then the end. */
 static Status train_epochs(Run *run) {
     Status status = STATUS_OK;
-    while (!run_is_done(run->config, &run->trainer->progress)) {
-        TRY(train_steps(run));
-        TRY(end_epoch(run));
-    }
+    while (!run_is_done(run->config, &run->trainer->progress)) TRY(train_epoch(run));
     TRY(run_finish(run));
     Checkpoint result = run_snapshot(run, RUN_FINISHED);
     run_log_times(run);
@@ -257,6 +259,7 @@ static Status save_stop(Run *run) {
     const Progress *progress = &run->trainer->progress;
     status_clear();
     Status status = run_save(run, RUN_STOPPED, false);
+    if (status == STATUS_DIVERGED) status = run_set_back(run);
     if (status != STATUS_OK) return status;
     return status_fail(STATUS_STOPPED,
                        "%s: stopped by a signal in epoch %llu after step %llu, with a checkpoint "
@@ -280,10 +283,12 @@ static Status agree_on_start(Run *run, bool *found, bool *finished, Status statu
 /* **Collective.** Goes on from rank 0's checkpoint. */
 static Status restore(Run *run, Checkpoint *checkpoint, const RunRequest *request) {
     Status status = run_restore(run, checkpoint);
+    if (status == STATUS_OK) status = run_note_restart(run, 0);
     if (status != STATUS_OK || comm_rank(run->comm) != 0) return status;
     if (run_resume_kind(request) != RESUME_CHECKPOINT) return status;
     Checkpoint restored = run_snapshot(run, RUN_UNDER_WAY);
     run_best_adopt(run, &restored, request->resume);
+    run_setback_adopt(run, &restored, request->resume);
     return status;
 }
 

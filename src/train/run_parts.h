@@ -4,6 +4,8 @@
  *   run_directory.c  where the run lives (rank 0 alone)
  *   run_kernels.c    whether all ranks, and a checkpoint, compute alike
  *   run_resume.c     finding a checkpoint and giving it to all ranks
+ *   run_culprit.c    the digits that a validation diverges on
+ *   run_setback.c    going back after a divergence
  *   run_save.c       when checkpoints are written, and what becomes of failures
  *   run_writer.c     the thread that writes them
  *   run_best.c       the best network so far
@@ -82,14 +84,33 @@ bool run_is_done(const Config *config, const Progress *progress);
  * fingerprint. */
 Status run_restore(Run *run, Checkpoint *checkpoint);
 
+/* **Collective.** Notes in the history that the run goes on from where it is now: resumed, or gone
+ * back because step `diverged`, unless 0, was not finite. */
+Status run_note_restart(Run *run, uint64_t diverged);
+
+/* **Collective.** After an evaluation whose loss is not finite: STATUS_DIVERGED with the held-out
+ * rows that it comes from, and without a remedy. */
+Status run_name_digits(Run *run);
+
+/* **Collective.** After STATUS_DIVERGED, whose line is pending on all ranks: goes back to the
+ * newest checkpoint of an epoch's end, or the start if there is none, with half the rate, and
+ * writes that down. Keeps STATUS_DIVERGED, with the remedy in its line, once
+ * training.divergence_retries are used up. */
+Status run_set_back(Run *run);
+
+/* Rank 0, after going on from a checkpoint named by the user: brings the one of an epoch's end that
+ * run_set_back would look for into the run's directory, or warns that there is none. */
+void run_setback_adopt(const Run *run, const Checkpoint *checkpoint, const char *path);
+
 /* Rank 0: writes predictions.h5 of the best network, whose probabilities (held out, 10) these are;
  * warns if it cannot. */
 void run_write_predictions(const Run *run, const float *probabilities);
 
-/* **Collective.** Starts to write a checkpoint marked `mark` (and best.h5 first, if `best`),
- * metrics.h5 and metrics.csv, and to make the page if output.report says now; waits first for the
- * write before. A failed write warns; the third in a row is STATUS_CHECKPOINT. A mark other than
- * RUN_UNDER_WAY waits for the files, and their failure is STATUS_CHECKPOINT. */
+/* **Collective.** Checks the state (trainer_check), then starts to write a checkpoint marked `mark`
+ * (and best.h5 first, if `best`), metrics.h5 and metrics.csv, and to make the page if output.report
+ * says now; waits first for the write before. A failed write warns; the third in a row is
+ * STATUS_CHECKPOINT. A mark other than RUN_UNDER_WAY waits for the files, and their failure is
+ * STATUS_CHECKPOINT. */
 Status run_save(Run *run, RunStatus mark, bool best);
 
 /* Rank 0: waits for the write under way; for who will read or change what is on the disk. */

@@ -52,12 +52,19 @@ static Status check_data(const Run *run, const Checkpoint *checkpoint) {
 }
 
 /* Rank 0: a run that goes on with its training says where it did. */
-static Status note_restart(const Run *run) {
+static Status note_restart(const Run *run, uint64_t diverged) {
     const Progress *progress = &run->trainer->progress;
     Restart restart = {(int64_t)progress->step, (int64_t)progress->epoch, (int64_t)time(NULL),
-                       comm_size(run->comm)};
-    if (progress->step == 0 || run_is_done(run->config, progress)) return STATUS_OK;
+                       comm_size(run->comm), (int64_t)diverged};
+    bool goes_on = progress->step > 0 && !run_is_done(run->config, progress);
+    if (!goes_on && diverged == 0) return STATUS_OK;
     return history_add_restart(&run->trainer->history, &restart);
+}
+
+Status run_note_restart(Run *run, uint64_t diverged) {
+    Status status = STATUS_OK;
+    if (comm_rank(run->comm) == 0) status = note_restart(run, diverged);
+    return comm_agree(run->comm, status);
 }
 
 /* Rank 0: moves what the checkpoint holds into the trainer. */
@@ -82,7 +89,7 @@ static Status fill_trainer(Run *run, Checkpoint *checkpoint) {
     trainer->history = checkpoint->history;
     checkpoint->history = (History){0};
     run_best_from(run, checkpoint);
-    return note_restart(run);
+    return STATUS_OK;
 }
 
 /* **Collective.** Gives rank 0's history to all. */

@@ -86,7 +86,8 @@ static Status save(Run *run, RunStatus mark, bool best) {
 
 Status run_save(Run *run, RunStatus mark, bool best) {
     double since = clock_seconds();
-    Status status = STATUS_OK;
+    Status status = trainer_check(run->trainer);
+    if (status != STATUS_OK) return status;
     trainer_collect(run->trainer);
     if (comm_rank(run->comm) == 0) status = save(run, mark, best);
     status = comm_agree(run->comm, status);

@@ -92,8 +92,9 @@ static Status write_checkpoints(const RunWriter *writer) {
     }
     checkpoint_step_path(path, run->checkpoints, snapshot->progress.step);
     TRY(checkpoint_write(snapshot, path));
-    checkpoint_prune(run->checkpoints, (size_t)run->config->checkpoint.keep,
-                     snapshot->progress.step);
+    checkpoint_prune(
+        run->checkpoints, (size_t)run->config->checkpoint.keep, snapshot->progress.step,
+        run->config->training.divergence_retries > 0 ? run->trainer->steps_per_epoch : 0);
 cleanup:
     return status;
 }

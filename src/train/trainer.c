@@ -103,6 +103,7 @@ static Status allocate(Trainer *trainer) {
         TRY(workspace_new(&trainer->workspaces[i], trainer->model, capacity,
                           trainer->config->training.accumulate > 1));
     TRY(history_new(&trainer->history, 0, 0));
+    TRY(replicas_new(trainer));
 cleanup:
     return status;
 }
@@ -122,7 +123,6 @@ Status trainer_new(Trainer **out, Comm *comm, Pool *pool, const Config *config, 
                    .sampler = {(uint64_t)config->training.seed, workload->split.train_count},
                    .augmentation = config->augmentation,
                    .label_smoothing = config->training.label_smoothing},
-        .progress = progress_start(config->optimizer.learning_rate),
     };
     trainer->steps_per_epoch =
         shard_capacity(trainer_epoch_batches(trainer), (size_t)config->training.accumulate);
@@ -130,13 +130,24 @@ Status trainer_new(Trainer **out, Comm *comm, Pool *pool, const Config *config, 
     TRY(comm_agree(comm, allocate(trainer)));
     TRY(comm_agree(comm, trainer_plan_update(trainer)));
     TRY(norms_new(trainer));
-    if (comm_rank(comm) == 0)
-        model_initialize(model, trainer->params, (uint64_t)config->training.seed);
-    trainer_spread(trainer);
+    trainer_restart(trainer);
     *out = trainer;
 cleanup:
     if (status != STATUS_OK) trainer_destroy(trainer);
     return status;
+}
+
+void trainer_restart(Trainer *trainer) {
+    const Config *config = trainer->config;
+    size_t bytes = model_parameter_count(trainer->model) * sizeof(float);
+    trainer->progress = progress_start(config->optimizer.learning_rate);
+    trainer->history.epochs.count = trainer->history.steps.count = 0;
+    if (comm_rank(trainer->comm) == 0) {
+        memset(trainer->params, 0, bytes);
+        model_initialize(trainer->model, trainer->params, (uint64_t)config->training.seed);
+        for (int i = 0; i < slot_count(trainer); i++) memset(trainer->slots[i], 0, bytes);
+    }
+    trainer_spread(trainer);
 }
 
 void trainer_destroy(Trainer *trainer) {
@@ -146,6 +157,7 @@ void trainer_destroy(Trainer *trainer) {
     free(trainer->workspaces);
     free(trainer->runs);
     norms_destroy(trainer->norms);
+    replicas_destroy(trainer->replicas);
     history_destroy(&trainer->history);
     gradsync_destroy(trainer->sync);
     free(trainer);
@@ -158,8 +170,7 @@ static Range positions_of(const Trainer *trainer, uint64_t batch) {
     return (Range){begin, begin + size < rows ? begin + size : rows};
 }
 
-/* The batches of the step under way: of the epoch's last step, as many as are left. */
-static Range step_batches(const Trainer *trainer) {
+Range trainer_step_batches(const Trainer *trainer) {
     size_t each = (size_t)trainer->config->training.accumulate;
     size_t begin = trainer->progress.epoch_step * each, batches = trainer_epoch_batches(trainer);
     return (Range){begin, begin + each < batches ? begin + each : batches};
@@ -167,7 +178,7 @@ static Range step_batches(const Trainer *trainer) {
 
 /* Their samples. */
 static size_t step_size(const Trainer *trainer) {
-    Range batches = step_batches(trainer);
+    Range batches = trainer_step_batches(trainer);
     return positions_of(trainer, batches.end - 1).end - positions_of(trainer, batches.begin).begin;
 }
 
@@ -222,31 +233,35 @@ static ModelPass training_pass(const Trainer *trainer, const Batch *batch, size_
                        .batch = n};
 }
 
-/* The gradient of a shard's samples of one batch, into `gradient`; returns their tally. */
-static Tally compute_part(Trainer *trainer, Workspace *space, size_t shard, uint64_t number,
-                          float *gradient) {
-    Batch *batch = &space->batch;
-    size_t n = step_size(trainer);
+const float *trainer_forward_part(Trainer *trainer, Workspace *space, const ShardPart *part,
+                                  ModelPass *pass) {
     double since = clock_seconds();
-    trainer_fill_shard(batch, trainer, number, shard);
+    trainer_fill_shard(&space->batch, trainer, part->batch, part->shard);
     lap(&space->times, PHASE_FILL, &since);
-
-    ModelPass pass = training_pass(trainer, batch, n);
-    const float *logits = model_forward(trainer->model, trainer->params, space->scratch, &pass);
-    Tally tally = loss_cross_entropy(logits, batch->targets, batch->labels, batch->count);
+    *pass = training_pass(trainer, &space->batch, step_size(trainer));
+    const float *logits = model_forward(trainer->model, trainer->params, space->scratch, pass);
     lap(&space->times, PHASE_FORWARD, &since);
+    return logits;
+}
 
+Tally trainer_compute_part(Trainer *trainer, Workspace *space, const ShardPart *part,
+                           float *gradient) {
+    const Batch *batch = &space->batch;
+    ModelPass pass;
+    const float *logits = trainer_forward_part(trainer, space, part, &pass);
+    double since = clock_seconds();
+    Tally tally = loss_cross_entropy(logits, batch->targets, batch->labels, batch->count);
     loss_cross_entropy_gradient(space->dlogits, logits, batch->targets, batch->count,
-                                1.0f / (float)n);
-    ModelGradients gradients = {gradient, trainer->has_late ? &trainer->late : NULL,
-                                gradsync_left(trainer->sync, shard)};
+                                1.0f / (float)pass.batch);
+    ModelGradients gradients = {gradient, trainer->has_late && !part->whole ? &trainer->late : NULL,
+                                gradsync_left(trainer->sync, part->shard)};
     model_backward(trainer->model, trainer->params, space->scratch, &pass, space->dlogits,
                    &gradients);
     lap(&space->times, PHASE_BACKWARD, &since);
     return tally;
 }
 
-VECTOR_CLONES static void add(float *restrict to, const float *restrict from, size_t count) {
+VECTOR_CLONES void add_gradient(float *restrict to, const float *restrict from, size_t count) {
     for (size_t i = 0; i < count; i++) to[i] += from[i];
 }
 
@@ -257,11 +272,12 @@ static void compute_shard(void *context, size_t i, size_t thread) {
     Workspace *space = &trainer->workspaces[thread];
     size_t shard = gradsync_shards(trainer->sync).begin + i;
     float *gradient = gradsync_gradient(trainer->sync, shard);
-    Range batches = step_batches(trainer);
-    Tally tally = compute_part(trainer, space, shard, batches.begin, gradient);
-    for (uint64_t number = batches.begin + 1; number < batches.end; number++) {
-        Tally more = compute_part(trainer, space, shard, number, space->gradient);
-        add(gradient, space->gradient, model_parameter_count(trainer->model));
+    Range batches = trainer_step_batches(trainer);
+    ShardPart part = {.shard = shard, .batch = batches.begin};
+    Tally tally = trainer_compute_part(trainer, space, &part, gradient);
+    while (++part.batch < batches.end) {
+        Tally more = trainer_compute_part(trainer, space, &part, space->gradient);
+        add_gradient(gradient, space->gradient, model_parameter_count(trainer->model));
         tally_add(&tally, &more);
     }
     ShardReport *reports = gradsync_reports(trainer->sync);
@@ -284,8 +300,10 @@ static Tally sum_reports(const Trainer *trainer, Request *request) {
 static double next_rate(const Trainer *trainer) {
     ScheduleWhere where = {trainer->progress.step, trainer->steps_per_epoch,
                            (uint64_t)trainer->config->training.epochs * trainer->steps_per_epoch};
-    return schedule_rate(&trainer->config->schedule, trainer->config->optimizer.learning_rate,
-                         &where, &trainer->progress.plateau);
+    double rate =
+        schedule_rate(&trainer->config->schedule, trainer->config->optimizer.learning_rate, &where,
+                      &trainer->progress.plateau);
+    return ldexp(rate, -(int)trainer->progress.setbacks);
 }
 
 Status trainer_begin_epoch(Trainer *trainer) {
@@ -305,6 +323,14 @@ static void note_step(Trainer *trainer, const Tally *tally, double norm) {
     trainer->progress.epoch_step++;
 }
 
+/* **Collective.** Whether the step may be made; nothing has changed yet. */
+static Status judge_step(Trainer *trainer, const Tally *tally, double norm) {
+    bool finite = isfinite(tally->loss) && isfinite(norm);
+    Status status = STATUS_OK;
+    if (replicas_are_due(trainer, finite)) status = trainer_compare_replicas(trainer);
+    return status != STATUS_OK || finite ? status : trainer_name_culprit(trainer);
+}
+
 Status trainer_step(Trainer *trainer, Request *request) {
     trainer->request = signals_pending();
     pool_run(trainer->pool, own_shards(trainer), compute_shard, trainer);
@@ -314,12 +340,9 @@ Status trainer_step(Trainer *trainer, Request *request) {
     Tally tally = sum_reports(trainer, request);
     lap(&trainer->times, PHASE_SYNC, &since);
     note_late(trainer);
-    if (!isfinite(tally.loss) || !isfinite(norm))
-        return status_fail(STATUS_DIVERGED,
-                           "step %llu: the loss (%g) or the gradient's norm (%g) is not finite; "
-                           "lower optimizer.learning_rate",
-                           (unsigned long long)trainer->progress.step + 1, tally_loss(&tally),
-                           norm);
+    Status status = judge_step(trainer, &tally, norm);
+    if (status != STATUS_OK) return status;
+    lap(&trainer->times, PHASE_SYNC, &since);
 
     trainer->rate = next_rate(trainer);
     trainer_update(trainer, norm);

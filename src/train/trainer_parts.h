@@ -1,5 +1,5 @@
-/* What trainer.c (the step), trainer_update.c (its last part), trainer_norms.c and
- * trainer_statistics.c share. */
+/* What trainer.c (the step), trainer_update.c (its last part), trainer_norms.c,
+ * trainer_statistics.c, trainer_culprit.c and trainer_replicas.c share. */
 #pragma once
 
 #include "mnist_dist/train/trainer.h"
@@ -40,3 +40,43 @@ size_t trainer_epoch_batches(const Trainer *trainer);
  * has.
  */
 size_t trainer_fill_shard(Batch *samples, const Trainer *trainer, uint64_t batch, size_t shard);
+
+/* The batches of the step under way: of the epoch's last step, as many as are left. */
+Range trainer_step_batches(const Trainer *trainer);
+
+/* A shard's samples of one batch. */
+typedef struct ShardPart {
+    size_t shard;
+    uint64_t batch;
+    bool whole; /* whether the late gradient is written out with the rest */
+} ShardPart;
+
+/* Their logits, (samples, 10), and how they were found; the samples are then in space->batch. */
+const float *trainer_forward_part(Trainer *trainer, Workspace *space, const ShardPart *part,
+                                  ModelPass *pass);
+
+/* Their gradient, (parameters), and their tally. */
+Tally trainer_compute_part(Trainer *trainer, Workspace *space, const ShardPart *part,
+                           float *gradient);
+
+/* to (count) += from. */
+void add_gradient(float *restrict to, const float *restrict from, size_t count);
+
+/* Index of the first of `count` numbers that is not finite; count, if all are. */
+size_t first_not_finite(const float *values, size_t count);
+
+/* **Collective.** After a reduction that found a loss or a gradient that is not finite: computes
+ * this rank's shards again to find the one that it came from. STATUS_DIVERGED on all ranks, with
+ * its shard, rank and samples in one line, without a remedy. The gradients are overwritten. */
+Status trainer_name_culprit(Trainer *trainer);
+
+/* What ranks compare their parameters with. */
+typedef struct Replicas Replicas;
+Status replicas_new(Trainer *trainer);
+void replicas_destroy(Replicas *replicas);
+
+/* Whether the replicas are to be compared in the step under way. */
+bool replicas_are_due(const Trainer *trainer, bool finite);
+
+/* **Collective.** STATUS_HUNG on all ranks if params differ, naming those in the minority. */
+Status trainer_compare_replicas(Trainer *trainer);

@@ -433,15 +433,15 @@ static void prune_keeps_the_newest(void **state) {
     for (uint64_t step = 98; step < 103; step++) write_step(step);
     write_example("best.h5");
     spill("step-notes.h5", "mine", 4);
-    checkpoint_prune(".", 3, UINT64_MAX);
+    checkpoint_prune(".", 3, UINT64_MAX, 0);
     assert_int_equal(count_files(), 5);
     assert_int_equal(access("step-00000099.h5", F_OK), -1);
     assert_int_equal(access("step-00000100.h5", F_OK), 0);
     assert_int_equal(access("step-00000102.h5", F_OK), 0);
     assert_int_equal(access("step-notes.h5", F_OK), 0);
     assert_int_equal(access("best.h5", F_OK), 0);
-    checkpoint_prune(".", 3, UINT64_MAX);
-    checkpoint_prune("missing", 3, UINT64_MAX);
+    checkpoint_prune(".", 3, UINT64_MAX, 0);
+    checkpoint_prune("missing", 3, UINT64_MAX, 0);
     assert_int_equal(count_files(), 5);
     assert_string_equal(status_message(), "");
 }
@@ -450,10 +450,58 @@ static void prune_keeps_the_newest(void **state) {
 static void prune_does_not_count_later_ones(void **state) {
     (void)state;
     for (uint64_t step = 98; step < 103; step++) write_step(step);
-    checkpoint_prune(".", 1, 100);
+    checkpoint_prune(".", 1, 100, 0);
     assert_int_equal(access("step-00000099.h5", F_OK), -1);
     assert_int_equal(access("step-00000100.h5", F_OK), 0);
     assert_int_equal(access("step-00000102.h5", F_OK), 0);
+}
+
+static void prune_spares_the_newest_of_an_epochs_end(void **state) {
+    (void)state;
+    for (uint64_t step = 10; step <= 24; step++) write_step(step);
+    checkpoint_prune(".", 2, 24, 10);
+    assert_int_equal(count_files(), 3);
+    assert_int_equal(access("step-00000020.h5", F_OK), 0);
+    assert_int_equal(access("step-00000023.h5", F_OK), 0);
+    checkpoint_prune(".", 1, 20, 10);
+    assert_int_equal(count_files(), 3);
+    checkpoint_prune(".", 2, 24, 0);
+    assert_int_equal(count_files(), 2);
+    assert_int_equal(access("step-00000020.h5", F_OK), -1);
+}
+
+static void the_newest_of_an_epochs_end_is_read(void **state) {
+    (void)state;
+    Checkpoint read;
+    char path[PATH_MAX];
+    bool found;
+    static const uint64_t steps[] = {0, 10, 20, 24, 30};
+    for (size_t i = 0; i < 5; i++) write_step(steps[i]);
+    assert_int_equal(checkpoint_read_epoch_end(&read, &found, path, ".", 10, 24), STATUS_OK);
+    assert_true(found);
+    assert_int_equal(read.progress.step, 20);
+    checkpoint_free(&read);
+    damage("step-00000020.h5");
+    assert_int_equal(checkpoint_read_epoch_end(&read, &found, path, ".", 10, 24), STATUS_OK);
+    assert_int_equal(read.progress.step, 10);
+    checkpoint_free(&read);
+    assert_int_equal(checkpoint_read_epoch_end(&read, &found, path, ".", 10, 9), STATUS_OK);
+    assert_int_equal(read.progress.step, 0);
+    checkpoint_free(&read);
+    assert_int_equal(checkpoint_read_epoch_end(&read, &found, path, "missing", 10, 9), STATUS_OK);
+    assert_false(found);
+}
+
+static void later_step_files_are_removed(void **state) {
+    (void)state;
+    for (uint64_t step = 98; step < 103; step++) write_step(step);
+    write_example("best.h5");
+    checkpoint_remove_later(".", 100);
+    assert_int_equal(count_files(), 4);
+    assert_int_equal(access("step-00000100.h5", F_OK), 0);
+    assert_int_equal(access("step-00000101.h5", F_OK), -1);
+    checkpoint_remove_later("missing", 0);
+    assert_string_equal(status_message(), "");
 }
 
 int main(void) {
@@ -478,6 +526,10 @@ int main(void) {
         cmocka_unit_test_setup_teardown(no_step_file_is_no_error, enter, leave_folder),
         cmocka_unit_test_setup_teardown(prune_keeps_the_newest, enter, leave_folder),
         cmocka_unit_test_setup_teardown(prune_does_not_count_later_ones, enter, leave_folder),
+        cmocka_unit_test_setup_teardown(prune_spares_the_newest_of_an_epochs_end, enter,
+                                        leave_folder),
+        cmocka_unit_test_setup_teardown(the_newest_of_an_epochs_end_is_read, enter, leave_folder),
+        cmocka_unit_test_setup_teardown(later_step_files_are_removed, enter, leave_folder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

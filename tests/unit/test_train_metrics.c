@@ -121,14 +121,17 @@ static void restarts_come_back_and_are_no_answer(void **state) {
     assert_true(history_same(&history, &back));
     history_destroy(&back);
     for (int i = 0; i < 2; i++)
-        assert_int_equal(history_add_restart(&history, &(Restart){10 + i, 1, 1700000000 + i, 8}),
-                         STATUS_OK);
+        assert_int_equal(
+            history_add_restart(&history, &(Restart){10 + i, 1, 1700000000 + i, 8, 12 * i}),
+            STATUS_OK);
     assert_int_equal(metrics_write(&history, "."), STATUS_OK);
     assert_int_equal(metrics_read(&back, "./metrics.h5"), STATUS_OK);
     assert_int_equal(back.restart_count, 2);
     assert_int_equal(back.restarts[1].step, 11);
     assert_int_equal(back.restarts[1].time, 1700000001);
     assert_int_equal(back.restarts[1].ranks, 8);
+    assert_int_equal(back.restarts[0].diverged, 0);
+    assert_int_equal(back.restarts[1].diverged, 12);
     assert_true(history_same(&history, &back));
     back.restarts[1].ranks++;
     assert_false(history_same(&history, &back));
@@ -138,7 +141,7 @@ static void restarts_come_back_and_are_no_answer(void **state) {
     history_destroy(&history);
 }
 
-/* As versions wrote it that had no phases. */
+/* As versions wrote it that had no phases and never went back. */
 static void older_files_are_read(void **state) {
     (void)state;
     static const char *const names[] = {
@@ -146,6 +149,8 @@ static void older_files_are_read(void **state) {
         "/epoch/val_loss",      "/epoch/seconds",     "/epoch/images_per_second",
         "/epoch/learning_rate", "/step/loss",         "/step/accuracy",
         "/step/learning_rate",  "/step/gradient_norm"};
+    static const char *const restarts[] = {"/restart/step", "/restart/epoch", "/restart/time",
+                                           "/restart/ranks"};
     History back;
     H5File *file;
     assert_int_equal(h5file_create(&file, "x.h5", 0, STATUS_DATA), STATUS_OK);
@@ -153,9 +158,15 @@ static void older_files_are_read(void **state) {
         assert_int_equal(
             h5file_write(file, names[i], H5_F64, 1, (size_t[]){2}, (double[]){0.25, 0.5}),
             STATUS_OK);
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(h5file_write(file, restarts[i], H5_I64, 1, (size_t[]){1}, (int64_t[]){9}),
+                         STATUS_OK);
     assert_int_equal(h5file_close(file), STATUS_OK);
     assert_int_equal(metrics_read(&back, "x.h5"), STATUS_OK);
     assert_true(history_epoch(&back, 1, EPOCH_SECONDS) == 0.5);
+    assert_int_equal(back.restart_count, 1);
+    assert_int_equal(back.restarts[0].ranks, 9);
+    assert_int_equal(back.restarts[0].diverged, 0);
     for (int i = 0; i < PHASE_COUNT; i++)
         assert_true(isnan(back.epochs.values[EPOCH_QUANTITIES + EPOCH_PHASES + i]));
     history_destroy(&back);

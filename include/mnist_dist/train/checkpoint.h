@@ -62,9 +62,17 @@ void checkpoint_step_path(char *path, const char *folder, uint64_t step);
  * STATUS_CHECKPOINT if it has some and none is whole. path (PATH_MAX) receives the file's path. */
 Status checkpoint_read_newest(Checkpoint *checkpoint, bool *found, char *path, const char *folder);
 
+/* The same of the step files of epochs' ends, of steps up to `most`. */
+Status checkpoint_read_epoch_end(Checkpoint *checkpoint, bool *found, char *path,
+                                 const char *folder, uint64_t steps_per_epoch, uint64_t most);
+
 /* Whether the folder holds a step file of a later step than this. */
 bool checkpoint_has_later(const char *folder, uint64_t step);
 
-/* Removes all but the newest `keep` step files up to `step`, the newest that is known to be whole.
- * Later ones were passed over as damaged: they do not count. */
-void checkpoint_prune(const char *folder, size_t keep, uint64_t step);
+/* Removes the step files of later steps, with a warning for each that cannot be. */
+void checkpoint_remove_later(const char *folder, uint64_t step);
+
+/* Removes all but the newest `keep` step files up to `step`, the newest that is known to be whole,
+ * and the newest of a multiple of `steps_per_epoch` (0: none). Later ones were passed over as
+ * damaged: they do not count. */
+void checkpoint_prune(const char *folder, size_t keep, uint64_t step, uint64_t steps_per_epoch);

@@ -28,10 +28,12 @@ typedef struct TrainingOptions {
     int64_t shards;     /* parts of a global batch; a power of two */
     int64_t threads;    /* per rank */
     int64_t seed;
-    bool drop_last;         /* leave out an epoch's ragged last batch */
-    double label_smoothing; /* share of a target's weight that all classes get alike */
-    int64_t validate_every; /* epochs; the last one is validated too. 0 is that one only */
-    int64_t early_stopping; /* epochs without a better validation accuracy; 0 is never */
+    bool drop_last;             /* leave out an epoch's ragged last batch */
+    double label_smoothing;     /* share of a target's weight that all classes get alike */
+    int64_t validate_every;     /* epochs; the last one is validated too. 0 is that one only */
+    int64_t early_stopping;     /* epochs without a better validation accuracy; 0 is never */
+    int64_t divergence_retries; /* how often a run goes back when it diverges, at half the rate */
+    int64_t check_replicas;     /* steps between comparisons of the ranks' parameters; 0 is never */
 } TrainingOptions;
 
 typedef struct CheckpointOptions {

@@ -42,11 +42,12 @@ typedef struct Series {
     double *values;
 } Series;
 
-/* A resume: where, when, on how many ranks. */
+/* A resume, or a return after a divergence: where to, when, on how many ranks. */
 typedef struct Restart {
     int64_t step, epoch; /* done by then */
     int64_t time;        /* seconds since 1970 */
     int64_t ranks;
+    int64_t diverged; /* the step that diverged, from 1; 0: a resume, or an older file */
 } Restart;
 
 /* Restarts are told to rank 0 alone, which writes them. */

@@ -22,7 +22,10 @@ typedef struct Progress {
     double best_accuracy;  /* best validation accuracy so far; -1 before the first */
     uint64_t best_epoch;   /* its epoch, counted from 1 */
     uint64_t stale_epochs; /* epochs since, for early stopping */
+    uint64_t setbacks; /* times that the run went back since it diverged: each halves the rate */
 } Progress;
+
+enum { PROGRESS_MOST_SETBACKS = 100 };
 
 /* At the start of a run. */
 Progress progress_start(double base_rate);

@@ -66,7 +66,8 @@ typedef struct Trainer {
     double average_share;              /* likewise; of its params in the average */
     UpdateRun *runs;                   /* (run_count): all parameters, in order */
     size_t run_count;
-    struct Norms *norms;   /* NULL unless the optimizer is layerwise */
+    struct Norms *norms; /* NULL unless the optimizer is layerwise */
+    struct Replicas *replicas;
     Workspace *workspaces; /* (threads) */
 
     Progress progress;
@@ -81,13 +82,31 @@ Status trainer_new(Trainer **out, Comm *comm, Pool *pool, const Config *config, 
 /* **Collective.** */
 void trainer_destroy(Trainer *trainer);
 
+/* **Collective.** Back to the start: initial weights, empty optimizer, no steps in the history,
+ * whose restarts stay. */
+void trainer_restart(Trainer *trainer);
+
 /* **Collective.** Makes room in the history for the steps that are left of the epoch under way. */
 Status trainer_begin_epoch(Trainer *trainer);
 
 /* **Collective.** One optimizer step on the next global batch of the epoch under way; adds it to
  * the history and to progress.running. *request is the largest of all ranks' requests.
- * STATUS_DIVERGED on all ranks, with nothing changed, if the loss or the gradient is not finite. */
+ * STATUS_DIVERGED on all ranks, with nothing changed, if the loss or the gradient is not finite:
+ * its line names the step, the shard, its rank and the samples, and leaves the remedy to the
+ * caller. STATUS_HUNG likewise if replicas differ, of which every training.check_replicas-th step
+ * and each that is not finite is asked. */
 Status trainer_step(Trainer *trainer, Request *request);
+
+/* **Collective.** Whether the state may be written down. STATUS_HUNG, naming ranks and hosts, if
+ * the ranks' parameters are not the same (unless training.check_replicas is 0); STATUS_DIVERGED if
+ * params, slots or the average hold what is not finite. The same on all ranks.
+ *
+ * What a comparison of replicas can find: where ranks send messages, memory or a core that spoils a
+ * rank's own copy between the arrival of the parameters and the comparison. The next step's
+ * parameters come from whoever owns each slice, so that a copy is spoilt for one step at most: what
+ * errs again and again is found, and check_replicas=1 finds all. Where ranks share memory there is
+ * one copy, and the comparison finds only cores or caches that read it otherwise. */
+Status trainer_check(Trainer *trainer);
 
 /* Whether the average is what predicts: whether anything has been averaged yet. */
 bool trainer_averages(const Trainer *trainer);
