@@ -1,7 +1,10 @@
 #!/usr/bin/env bash
 # Trains on this machine, from nothing to submission.csv.
 #
-#   jobs/local.sh [ARGUMENTS of mnist_dist ...]      e.g. jobs/local.sh training.epochs=5
+#   jobs/local.sh [--restart] [ARGUMENTS of mnist_dist ...]      e.g. jobs/local.sh training.epochs=5
+#
+# With --restart a training that was stopped, killed or hung goes on by itself, at most MAX_RESTARTS
+# (20) times; Ctrl-C stops it with a checkpoint, for good.
 #
 # Installs the Debian packages that are missing (as root, or with sudo), builds into build/, makes
 # data/digits.h5 if it is not there (see data/get.sh), and runs `mpirun -np 8 mnist_dist` to its
@@ -17,7 +20,14 @@ cd "$root"
 build=${BUILD:-build}
 # shellcheck source=jobs/packages.sh
 . jobs/packages.sh
+# shellcheck source=jobs/restart.sh
+. jobs/restart.sh
 
+restart=
+if [ "${1:-}" = --restart ]; then
+    restart=1
+    shift
+fi
 install_packages "${BUILD_PACKAGES[@]}"
 build_target "$build" mnist_dist
 MNIST_DIST="$build/mnist_dist" data/get.sh ${DATA_FOLDER:+"$DATA_FOLDER"}
@@ -27,4 +37,25 @@ MNIST_DIST="$build/mnist_dist" data/get.sh ${DATA_FOLDER:+"$DATA_FOLDER"}
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 export OMPI_MCA_rmaps_base_oversubscribe=1
 if [ "${RANKS:-8}" -gt "$(nproc)" ]; then export OMPI_MCA_hwloc_base_binding_policy=none; fi
-exec mpirun -quiet -np "${RANKS:-8}" "$build/mnist_dist" "$@"
+run=(mpirun -quiet -np "${RANKS:-8}" "$build/mnist_dist" "$@")
+[ -n "$restart" ] || exec "${run[@]}"
+
+# A signal to this script, and Ctrl-C in its terminal, ask the ranks for a stop with a checkpoint;
+# mpirun stands in a session of its own, since it would kill them a second after a Ctrl-C.
+asked=
+trap 'asked=1; kill -USR1 "$launched" 2>/dev/null || true' INT TERM USR1
+for ((restarts = 0; ; restarts++)); do
+    setsid "${run[@]}" </dev/null &
+    launched=$!
+    while :; do
+        rc=0
+        wait "$launched" || rc=$?
+        kill -0 "$launched" 2>/dev/null || break
+    done
+    if [ -n "$asked" ] || ! worth_restarting "$rc"; then exit "$rc"; fi
+    if [ "$restarts" -ge "${MAX_RESTARTS:-20}" ]; then
+        echo "restarted $restarts times, which is all that MAX_RESTARTS allows" >&2
+        exit "$rc"
+    fi
+    echo "== ended with code $rc; restart $((restarts + 1)) of at most ${MAX_RESTARTS:-20}; $(date -u +%FT%TZ) =="
+done

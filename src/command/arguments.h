@@ -67,6 +67,7 @@ struct Arguments {
     const char *output;      /* -o, --output, or NULL */
     const char *tta;         /* --tta, or NULL */
     const char *seeds;       /* --seeds, or NULL */
+    const char *max_time;    /* --max-time, or NULL */
     const char *resume;      /* --resume: "auto" (the default), "never", or a checkpoint's path */
     bool allow_overlap;
     bool print_config, json, help, version;

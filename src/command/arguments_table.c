@@ -16,7 +16,8 @@ enum {
     IMAGES = 1 << 8,
     TTA = 1 << 9,
     ALLOW_OVERLAP = 1 << 10,
-    ANY = 1 << 11 | 1 << 12 /* help and version */
+    MAX_TIME = 1 << 11,
+    ANY = 1 << 12 | 1 << 13 /* help and version */
 };
 
 /* In the order of the bits above. */
@@ -38,6 +39,8 @@ const Option OPTIONS[OPTION_COUNT] = {
      "mean over N views of each image, 1 to 9; else as it was trained to (average.views)"},
     {"allow-overlap", 0, NULL, offsetof(Arguments, allow_overlap), NULL,
      "evaluate even on rows that a network was trained on"},
+    {"max-time", 0, "TIME", offsetof(Arguments, max_time), NULL,
+     "stop with a checkpoint so as to end within TIME: minutes, hours:minutes:seconds, days-hours"},
     {"help", 'h', NULL, offsetof(Arguments, help), NULL,
      "print help, of a command if one is named"},
     {"version", 'V', NULL, offsetof(Arguments, version), NULL, "print the version"},
@@ -52,9 +55,10 @@ const Command COMMANDS[] = {
     {.id = COMMAND_TRAIN,
      .name = "train",
      .run = command_train,
-     .synopsis = "[--config FILE] [--data digits.h5] [--out DIR] [--resume HOW] [key=value ...]",
+     .synopsis = "[--config FILE] [--data digits.h5] [--out DIR] [--resume HOW] [--max-time TIME] "
+                 "[key=value ...]",
      .help = "train, with checkpoints, metrics and predictions",
-     .options = CONFIG | DATA | OUT | RESUME | PRINT_CONFIG | ANY,
+     .options = CONFIG | DATA | OUT | RESUME | PRINT_CONFIG | MAX_TIME | ANY,
      .keys = KEYS_OF_RUN,
      .needs_ranks = true},
     {.id = COMMAND_IMPORT,

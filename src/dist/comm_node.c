@@ -6,6 +6,7 @@
  * Refused: a window made without asking for space first. Where space is lacking, Open MPI 4.1 fails
  * on one rank of the node and leaves the others waiting, or a page fault ends the run later on. */
 #include <errno.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,14 @@ int comm_node_rank(const Comm *comm) {
 
 int comm_node_size(const Comm *comm) {
     return comm->node_size;
+}
+
+int comm_node_processors(Comm *comm) {
+    cpu_set_t mine, all;
+    CPU_ZERO(&mine);
+    sched_getaffinity(0, sizeof mine, &mine);
+    MPI_Allreduce(&mine, &all, (int)sizeof mine, MPI_BYTE, MPI_BOR, comm->node);
+    return CPU_COUNT(&all);
 }
 
 /* Open MPI keeps shared windows in files here. */

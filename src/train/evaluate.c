@@ -145,7 +145,7 @@ static Status run_rounds(Evaluation *run) {
     for (size_t round = 0; round < rounds; round++) {
         bool stop = evaluator->interrupted != NULL && evaluator->interrupted();
         if (comm_max(evaluator->comm, stop))
-            return status_fail(STATUS_STOPPED, "stopped by a signal while evaluating");
+            return status_fail(STATUS_STOPPED, "stopped while evaluating");
         size_t left = end - run->first_block;
         size_t count = left < per_round ? left : per_round;
         pool_run(evaluator->pool, count, evaluate_block, run);

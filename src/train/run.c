@@ -96,6 +96,7 @@ static Status announce(const Run *run) {
         run_point_latest(run->directory);
     }
     if (status == STATUS_OK) run_log_start(run, table);
+    run_warn_of_processors(run);
     free(table);
     return comm_agree(run->comm, status);
 }
@@ -116,12 +117,13 @@ static Status train_steps(Run *run) {
     while (progress->epoch_step < trainer->steps_per_epoch) {
         Request request = REQUEST_NONE;
         int64_t seen = progress->running.count;
+        double since = clock_seconds();
         TRY(trainer_step(trainer, &request));
+        run_time_foresee(run, clock_seconds() - since);
         run->epoch_images += (uint64_t)(progress->running.count - seen);
         run_log_progress(run);
         run_note_write(run);
-        if (request == REQUEST_STOP)
-            return status_fail(STATUS_STOPPED, "stopped by a signal while training");
+        if (request == REQUEST_STOP) return status_fail(STATUS_STOPPED, "stopped while training");
         bool due = every > 0 && progress->step % every == 0;
         if (!due && request != REQUEST_CHECKPOINT) continue;
         signals_done();
@@ -262,9 +264,9 @@ static Status save_stop(Run *run) {
     if (status == STATUS_DIVERGED) status = run_set_back(run);
     if (status != STATUS_OK) return status;
     return status_fail(STATUS_STOPPED,
-                       "%s: stopped by a signal in epoch %llu after step %llu, with a checkpoint "
+                       "%s: stopped %s in epoch %llu after step %llu, with a checkpoint "
                        "written; run the same command to go on",
-                       run->directory,
+                       run->directory, signals_stop_reason(),
                        (unsigned long long)progress->epoch + (progress->epoch_step > 0),
                        (unsigned long long)progress->step);
 }
@@ -307,6 +309,7 @@ static void close_run(Run *run) {
 
 Status run_train(Comm *comm, const Config *config, const RunRequest *request) {
     Run run = {.comm = comm, .config = config, .report = request->report};
+    run_time_start(&run, request->seconds);
     Checkpoint checkpoint = {0};
     bool found = false, finished = false;
     Status status = STATUS_OK;

@@ -3,11 +3,13 @@
  *   run.c            the order of things: open, epochs, finish
  *   run_directory.c  where the run lives (rank 0 alone)
  *   run_kernels.c    whether all ranks, and a checkpoint, compute alike
+ *   run_processors.c whether there are processors enough for them
  *   run_resume.c     finding a checkpoint and giving it to all ranks
  *   run_culprit.c    the digits that a validation diverges on
  *   run_setback.c    going back after a divergence
  *   run_save.c       when checkpoints are written, and what becomes of failures
  *   run_writer.c     the thread that writes them
+ *   run_time.c       when it must stop to end within its time
  *   run_best.c       the best network so far
  *   run_predictions.c  what the best network says of each held-out image
  *   run_finish.c     the best network's confusion matrix and predictions
@@ -41,6 +43,8 @@ typedef struct Run {
     RunWriter *writer;     /* rank 0 */
     bool writing;          /* a write is under way, or its outcome has not been heard of */
     int failed_saves;      /* in a row */
+    double time_limit;     /* rank 0: of clock_seconds; INFINITY if there is none */
+    double longest_step;   /* rank 0: seconds, so far */
     double epoch_started;  /* clock_seconds */
     uint64_t epoch_images; /* trained since then */
     double drawn, shown;   /* when the progress line was last drawn, the file last written */
@@ -73,6 +77,9 @@ Status run_find_named(Checkpoint *checkpoint, const Run *run, const char *path);
 
 /* **Collective.** STATUS_USAGE if a rank's kernels are not rank 0's. */
 Status run_check_kernels(const Run *run);
+
+/* **Collective.** Warns if a node's threads outnumber the processors that they may run on. */
+void run_warn_of_processors(const Run *run);
 
 /* Rank 0: says so if a checkpoint was computed with other kernels than this run's. */
 void run_warn_of_kernels(const Run *run, const Checkpoint *checkpoint);
@@ -118,6 +125,11 @@ void run_settle(Run *run);
 
 /* Rank 0, after each step: warns of a write that has ended badly. */
 void run_note_write(Run *run);
+
+/* Rank 0: starts the clock of a run that is to end within so many seconds, 0 for any; and, after a
+ * step that took `seconds`, foresees when it must stop for that. */
+void run_time_start(Run *run, double seconds);
+void run_time_foresee(Run *run, double seconds);
 
 /* Rank 0: takes the weights that predict now, or a checkpoint's, for the best so far. */
 void run_best_is_now(Run *run);

@@ -8,6 +8,7 @@
  * saves more often than the disk writes should wait for it. */
 #include "run_writer.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,7 @@ struct RunWriter {
     float *memory;       /* the snapshot's vectors, one after the other */
     Checkpoint snapshot; /* points into it; its history is its own */
     bool best;
+    double longest; /* seconds that a write has taken */
 };
 
 /* Vectors that a snapshot holds at most: params, live, best and the slots. */
@@ -116,10 +118,12 @@ static void make_report(const RunWriter *writer) {
 }
 
 static Status write_all(void *context) {
-    const RunWriter *writer = context;
+    RunWriter *writer = context;
+    double since = clock_seconds();
     Status status = write_checkpoints(writer);
     if (status != STATUS_OK) return status;
     write_metrics(writer);
+    writer->longest = fmax(writer->longest, clock_seconds() - since);
     make_report(writer);
     return STATUS_OK;
 }
@@ -132,6 +136,10 @@ Status run_writer_start(RunWriter *writer, const Checkpoint *now, bool best) {
     writer->best = best;
     background_start(writer->background, write_all, writer);
     return STATUS_OK;
+}
+
+double run_writer_longest(const RunWriter *writer) {
+    return writer->longest;
 }
 
 bool run_writer_is_idle(const RunWriter *writer) {

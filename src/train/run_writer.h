@@ -16,5 +16,8 @@ Status run_writer_start(RunWriter *writer, const Checkpoint *now, bool best);
 /* Whether no write is under way. */
 bool run_writer_is_idle(const RunWriter *writer);
 
+/* How long the longest write has taken so far, in seconds; while none is under way. */
+double run_writer_longest(const RunWriter *writer);
+
 /* Waits for the write under way, if any; its outcome, told once. */
 Status run_writer_wait(RunWriter *writer);

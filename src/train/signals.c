@@ -1,10 +1,14 @@
 /* Flags set by signals; see signals.h. */
 #include "mnist_dist/train/signals.h"
 
+#include <math.h>
 #include <signal.h>
 #include <stddef.h>
 
+#include "mnist_dist/base/clock.h"
+
 static volatile sig_atomic_t stop_pending, checkpoint_pending;
+static double stop_time = INFINITY;
 
 static void note_stop(int number) {
     (void)number;
@@ -29,8 +33,12 @@ void signals_install(void) {
     install(SIGUSR2, note_checkpoint);
 }
 
+void signals_stop_at(double when) {
+    stop_time = when;
+}
+
 Request signals_pending(void) {
-    if (stop_pending) return REQUEST_STOP;
+    if (signals_stop_pending()) return REQUEST_STOP;
     return checkpoint_pending ? REQUEST_CHECKPOINT : REQUEST_NONE;
 }
 
@@ -39,5 +47,10 @@ void signals_done(void) {
 }
 
 bool signals_stop_pending(void) {
-    return stop_pending != 0;
+    return stop_pending != 0 || clock_seconds() >= stop_time;
+}
+
+const char *signals_stop_reason(void) {
+    return stop_pending == 0 && clock_seconds() >= stop_time ? "to end within its time"
+                                                             : "by a signal";
 }

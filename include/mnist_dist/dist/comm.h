@@ -30,6 +30,10 @@ int comm_size(const Comm *comm);
 int comm_node_rank(const Comm *comm);
 int comm_node_size(const Comm *comm);
 
+/* **Collective.** How many processors this node's ranks may run on, all together: what taskset,
+ * mpirun's binding or a Slurm job left them. */
+int comm_node_processors(Comm *comm);
+
 /* Whether all ranks are of one node. */
 bool comm_is_one_node(const Comm *comm);
 

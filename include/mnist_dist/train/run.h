@@ -8,10 +8,12 @@
 typedef struct RunRequest {
     const char *directory; /* NULL: runs/NAME, or runs/slurm-JOBID in a Slurm job */
     const char *resume;    /* "auto", "never", or the path of a checkpoint */
+    double seconds;        /* the run stops by itself so as to end within these; 0: never */
     /* Makes the run's page: called on rank 0 when output.report says so. NULL: nobody does. */
     void (*report)(const char *directory);
 } RunRequest;
 
 /* **Collective.** Trains to the end, or goes on with the run that the directory holds; a finished
- * one prints its result. STATUS_STOPPED after a signal, with a checkpoint written. */
+ * one prints its result. STATUS_STOPPED after a signal or
+ * when its time is nearly up, with a checkpoint written. */
 Status run_train(Comm *comm, const Config *config, const RunRequest *request);

@@ -1,0 +1,141 @@
+#!/usr/bin/env bash
+# Runs a command inside a private, real Slurm of several nodes on this one machine.
+#
+#   cluster.sh [-n NODES] -- COMMAND...
+#
+# munged, slurmctld, a slurmd per node and all jobs live in process, network, mount, host-name and IPC
+# namespaces of their own: when the command ends, or this script is killed, the kernel ends the lot.
+# Nothing is written outside its own folder under /tmp (short, since paths of sockets are limited to
+# 108 characters). Each node is a network namespace and host name n1, n2 ... at 10.99.0.1, 10.99.0.2
+# ... on a bridge, with a /dev/shm of its own. Inside, `. $CLUSTER/functions` has start_node NUMBER.
+# Exit code 77: not root, no namespaces to be had, or a program is missing.
+set -u
+nodes=2
+while getopts n: option; do
+    case $option in n) nodes=$OPTARG ;; *) exit 2 ;; esac
+done
+shift $((OPTIND - 1))
+export PATH=$PATH:/usr/sbin:/sbin
+
+# ---- outside: the namespaces ----
+if [ -z "${CLUSTER_INSIDE:-}" ]; then
+    [ "$(id -u)" -eq 0 ] || { echo "skipped: a private Slurm needs root"; exit 77; }
+    for needed in munged slurmctld slurmd sbatch srun unshare setpriv ip; do
+        command -v "$needed" >/dev/null || { echo "skipped: no $needed"; exit 77; }
+    done
+    unshare --mount --uts --ipc --net --pid --fork --mount-proc sh -c \
+        'mount -t tmpfs tmpfs /run && ip link add type bridge' 2>/dev/null ||
+        { echo "skipped: no namespaces or networks of one's own are to be had here"; exit 77; }
+    CLUSTER=$(mktemp -d /tmp/sl.XXXXXX)
+    export CLUSTER
+    chmod 755 "$CLUSTER"
+    trap 'rm -rf "$CLUSTER"' EXIT
+    CLUSTER_INSIDE=1 setpriv --pdeathsig KILL unshare --mount --uts --ipc --net --pid --fork \
+        --mount-proc --kill-child "$0" -n "$nodes" -- "$@" &
+    inside=$!
+    trap 'kill -KILL $inside; wait $inside 2>/dev/null; exit 143' TERM HUP INT
+    wait $inside
+    exit $?
+fi
+
+# ---- inside: process 1 ----
+unset CLUSTER_INSIDE
+die() {
+    echo "cluster: $*" >&2
+    tail -n 20 "$CLUSTER"/log/* >&2
+    exit 99
+}
+mkdir -p "$CLUSTER"/{etc,state,log}
+hostname ctl
+mount -t tmpfs tmpfs /run && mkdir -p /run/munge /run/netns
+mount -t tmpfs tmpfs /dev/shm
+
+ip link set lo up
+ip link add br0 type bridge && ip addr add 10.99.0.254/24 dev br0 && ip link set br0 up
+printf '127.0.0.1 localhost\n10.99.0.254 ctl\n' >"$CLUSTER/etc/hosts"
+for i in $(seq "$nodes"); do echo "10.99.0.$i n$i"; done >>"$CLUSTER/etc/hosts"
+mount --bind "$CLUSTER/etc/hosts" /etc/hosts
+for i in $(seq "$nodes"); do
+    ip netns add "n$i" || die "ip netns add"
+    ip link add "v$i" type veth peer name eth0 netns "n$i"
+    ip link set "v$i" master br0 up
+    ip -n "n$i" link set lo up
+    ip -n "n$i" addr add "10.99.0.$i/24" dev eth0
+    ip -n "n$i" link set eth0 up
+done
+
+(umask 077 && head -c 1024 /dev/urandom >"$CLUSTER/etc/munge.key")
+munged --key-file="$CLUSTER/etc/munge.key" --pid-file=/run/munge/munged.pid \
+    --log-file="$CLUSTER/log/munged.log" --seed-file="$CLUSTER/etc/munge.seed" || die munged
+
+: >"$CLUSTER/etc/plugstack.conf"
+# Named outright it is never used: slurmd then starts where there are no cgroups at all.
+echo CgroupPlugin=cgroup/v1 >"$CLUSTER/etc/cgroup.conf"
+# The default (a tree) makes one start in ten of srun --mpi=pmix crash on several nodes.
+echo PMIxCollFence=ring >"$CLUSTER/etc/mpi.conf"
+cat >"$CLUSTER/etc/slurm.conf" <<CONF
+ClusterName=test
+SlurmctldHost=ctl(10.99.0.254)
+SlurmUser=root
+SlurmdUser=root
+AuthType=auth/munge
+# How long a requeued job waits; 120 by default, and 5 is the least that works.
+AuthInfo=cred_expire=5
+CredType=cred/munge
+PlugStackConfig=$CLUSTER/etc/plugstack.conf
+MailProg=/bin/true
+StateSaveLocation=$CLUSTER/state
+SlurmdSpoolDir=$CLUSTER/spool.%n
+TmpFS=$CLUSTER/tmp.%n
+SlurmctldPidFile=/run/slurmctld.pid
+SlurmdPidFile=/run/slurmd.%n.pid
+SlurmctldLogFile=$CLUSTER/log/slurmctld.log
+SlurmdLogFile=$CLUSTER/log/slurmd.%n.log
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+JobAcctGatherType=jobacct_gather/none
+AccountingStorageType=accounting_storage/none
+JobCompType=jobcomp/none
+MpiDefault=pmix
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core
+SchedulerType=sched/backfill
+SchedulerParameters=batch_sched_delay=0,sched_interval=1,bf_interval=1
+SlurmdParameters=config_overrides
+ReturnToService=2
+JobRequeue=1
+KillWait=5
+InactiveLimit=0
+MinJobAge=300
+SlurmctldTimeout=10
+SlurmdTimeout=5
+MessageTimeout=5
+TCPTimeout=2
+NodeName=n[1-$nodes] CPUs=4 RealMemory=1000 State=UNKNOWN
+PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP OverTimeLimit=0
+CONF
+export SLURM_CONF=$CLUSTER/etc/slurm.conf
+slurmctld -i || die slurmctld
+
+start_node() {
+    mkdir -p "$CLUSTER/spool.n$1" "$CLUSTER/tmp.n$1"
+    chmod 1777 "$CLUSTER/tmp.n$1"
+    nsenter --net="/run/netns/n$1" unshare --uts --mount sh -c \
+        "hostname n$1 && mount -t tmpfs tmpfs /dev/shm && exec slurmd -N n$1"
+}
+declare -f start_node >"$CLUSTER/functions"
+for i in $(seq "$nodes"); do start_node "$i" || die "slurmd n$i"; done
+up=
+for _ in $(seq 400); do
+    up=$(sinfo -h -t idle -o %D 2>/dev/null | head -n 1)
+    [ "$up" != "$nodes" ] || break
+    sleep 0.05
+done
+[ "$up" = "$nodes" ] || die "nodes did not come up: $(sinfo -N -h 2>&1)"
+
+# The nodes say that they have four processors each, whatever this machine has.
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_mpi_yield_when_idle=1
+"$@" # not exec: process 1 stays this shell, which reaps what the daemons leave
+code=$?
+scancel --full -u root 2>/dev/null
+exit $code
