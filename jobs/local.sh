@@ -40,22 +40,4 @@ if [ "${RANKS:-8}" -gt "$(nproc)" ]; then export OMPI_MCA_hwloc_base_binding_pol
 run=(mpirun -quiet -np "${RANKS:-8}" "$build/mnist_dist" "$@")
 [ -n "$restart" ] || exec "${run[@]}"
 
-# A signal to this script, and Ctrl-C in its terminal, ask the ranks for a stop with a checkpoint;
-# mpirun stands in a session of its own, since it would kill them a second after a Ctrl-C.
-asked=
-trap 'asked=1; kill -USR1 "$launched" 2>/dev/null || true' INT TERM USR1
-for ((restarts = 0; ; restarts++)); do
-    setsid "${run[@]}" </dev/null &
-    launched=$!
-    while :; do
-        rc=0
-        wait "$launched" || rc=$?
-        kill -0 "$launched" 2>/dev/null || break
-    done
-    if [ -n "$asked" ] || ! worth_restarting "$rc"; then exit "$rc"; fi
-    if [ "$restarts" -ge "${MAX_RESTARTS:-20}" ]; then
-        echo "restarted $restarts times, which is all that MAX_RESTARTS allows" >&2
-        exit "$rc"
-    fi
-    echo "== ended with code $rc; restart $((restarts + 1)) of at most ${MAX_RESTARTS:-20}; $(date -u +%FT%TZ) =="
-done
+restart_until_done "${run[@]}"
