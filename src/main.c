@@ -1,8 +1,11 @@
 /* Prolog, command, epilog. The only place that speaks of failures and turns a status into an exit
  * code; all ranks come here together, since whatever fails on one was agreed on by all. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
 
 #include "command/command.h"
 #include "mnist_dist/base/log.h"
@@ -16,6 +19,14 @@ static bool has_launcher(void) {
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (getenv(names[i]) != NULL) return true;
     return false;
+}
+
+/* A rank does not outlive its launcher, which may have died while the kernel was being asked. What
+ * a shell started does: nohup and the like are its user's affair. */
+static void die_with_launcher(void) {
+    pid_t launcher = getppid();
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != launcher) raise(SIGKILL);
 }
 
 /* Prints a text that ends with its own line end, and frees it. */
@@ -86,6 +97,7 @@ static Status start_ranks(Comm **comm, const Arguments *arguments, Status status
 int main(int argc, char *argv[]) {
     Comm *comm = NULL;
     Arguments arguments;
+    if (has_launcher()) die_with_launcher();
     log_prepare();
     Status status = arguments_read(&arguments, argc, argv);
     status = start_ranks(&comm, &arguments, status, &argc, &argv);

@@ -49,13 +49,21 @@ void process_name(ProcessName *own) {
     read_start(&own->started, own->pid);
 }
 
-/* Where /proc hides the processes of others, the number is all there is. */
+/* Where /proc hides the processes of others, or is not there, the number is all there is. */
+static bool is_hidden(long pid) {
+    if (kill((pid_t)pid, 0) != 0) return errno == EPERM;
+    return access("/proc/self/stat", R_OK) != 0;
+}
+
+bool process_is_running(long pid) {
+    unsigned long long started;
+    return read_start(&started, pid) || is_hidden(pid);
+}
+
 static ProcessLife life_here(const ProcessName *name) {
     unsigned long long started = 0;
-    if (read_start(&started, name->pid))
-        return started == name->started ? PROCESS_ALIVE : PROCESS_GONE;
-    bool hidden = kill((pid_t)name->pid, 0) != 0 && errno == EPERM;
-    return hidden ? PROCESS_ALIVE : PROCESS_GONE;
+    bool same = read_start(&started, name->pid) ? started == name->started : is_hidden(name->pid);
+    return same ? PROCESS_ALIVE : PROCESS_GONE;
 }
 
 ProcessLife process_life(const ProcessName *name, const ProcessName *own) {

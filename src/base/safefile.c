@@ -8,13 +8,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "mnist_dist/base/process.h"
 
 enum { FILE_MODE = 0666, FOLDER_MODE = 0777 }; /* less the umask */
 
@@ -199,8 +200,8 @@ static bool is_left_over(const char *name, const char *prefix) {
     while (digits > name && digits[-1] >= '0' && digits[-1] <= '9') digits--;
     if (strcmp(end, TEMPORARY_SUFFIX) != 0 || digits == end || end - digits > 9) return false;
     if (digits == name || digits[-1] != '.') return false;
-    pid_t writer = (pid_t)strtol(digits, NULL, 10);
-    return writer == getpid() || (kill(writer, 0) != 0 && errno == ESRCH);
+    long writer = strtol(digits, NULL, 10);
+    return writer == (long)getpid() || !process_is_running(writer);
 }
 
 void safefile_sweep(const char *folder, const char *prefix) {

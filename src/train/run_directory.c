@@ -94,11 +94,7 @@ Status run_choose_directory(Run *run, const RunRequest *request, const Progress 
 Status run_lock(Run *run) {
     char path[PATH_MAX];
     snprintf(path, sizeof path, "%s/lock", run->directory);
-    Status status = lock_take(&run->lock, path);
-    if (status != STATUS_OK) return status;
-    safefile_sweep(run->directory, "");
-    safefile_sweep(run->checkpoints, "");
-    return STATUS_OK;
+    return lock_take(&run->lock, path);
 }
 
 void run_point_latest(const char *directory) {

@@ -62,8 +62,8 @@ ResumeKind run_resume_kind(const RunRequest *request);
  * into, since they would be overwritten or taken for newer. */
 Status run_choose_directory(Run *run, const RunRequest *request, const Progress *from);
 
-/* Rank 0: takes the directory's lock, so that no other run writes there, and removes what killed
- * writers left. STATUS_USAGE, with its holder named, if it is another's. */
+/* Rank 0: takes the directory's lock, so that no other run writes there. STATUS_USAGE, with its
+ * holder named, if it is another's. */
 Status run_lock(Run *run);
 
 /* Rank 0: makes runs/latest point at a directory of runs/; does nothing for others. */

@@ -36,11 +36,11 @@ count_calls() {
     rm -rf count count.report
 }
 
-# each FUNCTION: calls it with the words of each line of standard input, in as many processes as
-# there are cores; the first failure ends the test.
+# each FUNCTION: calls it with the words of each line of standard input, in `workers` processes, or as
+# many as there are cores; the first failure ends the test.
 each() {
-    local function=$1 jobs i w lines=() workers=()
-    jobs=$(nproc)
+    local function=$1 jobs i w lines=() processes=()
+    jobs=${workers:-$(nproc)}
     mapfile -t lines
     for ((w = 0; w < jobs; w++)); do
         (
@@ -52,9 +52,9 @@ each() {
                 trap - EXIT
             done
         ) &
-        workers+=($!)
+        processes+=($!)
     done
-    for w in "${workers[@]}"; do wait "$w" || touch failed; done
+    for w in "${processes[@]}"; do wait "$w" || touch failed; done
     [ ! -e failed ] || exit 1
 }
 

@@ -23,3 +23,6 @@ typedef enum ProcessLife {
     PROCESS_UNSEEN /* it is of another host or container: nothing can be said */
 } ProcessLife;
 ProcessLife process_life(const ProcessName *name, const ProcessName *own);
+
+/* Whether there is a process of this number here that has not ended; a zombie has. */
+bool process_is_running(long pid);
