@@ -39,7 +39,7 @@ static const struct Kind {
     {"edquot", ERROR, EDQUOT, GROWING},
     {"erofs", ERROR, EROFS, CHANGING & ~CALL_SYNC},
     {"emfile", ERROR, EMFILE, OPENING},
-    {"eintr", ERROR, EINTR, OPENING | CALL_READ | CALL_WRITE},
+    {"eintr", ERROR, EINTR, CALL_READ | CALL_WRITE},
     {"sync", ERROR, EIO, CALL_SYNC},
     {"memory", ERROR, ENOMEM, CALL_ALLOCATE},
 };
