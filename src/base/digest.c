@@ -14,6 +14,11 @@ uint64_t digest64(const void *bytes, size_t count) {
     return XXH3_64bits(bytes, count);
 }
 
+Digest digest128(const void *bytes, size_t count) {
+    XXH128_hash_t hash = XXH3_128bits(bytes, count);
+    return (Digest){.high = hash.high64, .low = hash.low64};
+}
+
 /* A Digester is xxHash's own state under another name: only the library knows its size. */
 static XXH3_state_t *state_of(Digester *digester) {
     return (XXH3_state_t *)digester;

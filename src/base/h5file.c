@@ -5,14 +5,12 @@
  * nothing here shares an open file and on NFS or Lustre a lock may fail. */
 #include "h5file_parts.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 enum { REASON_LENGTH = 120, IMAGE_NAME = 64 };
 
@@ -45,6 +43,8 @@ static herr_t take_reason(unsigned depth, const H5E_error2_t *entry, void *reaso
 /* Must follow the failed call at once: the next one clears the error stack. */
 static Status library_failed(H5File *file, const char *object, const char *what) {
     char reason[REASON_LENGTH] = "";
+    if (file->source != NULL && file->source->damage[0] != '\0')
+        return h5file_refuse(file, "", "%s", file->source->damage);
     H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, take_reason, reason);
     if (reason[0] == '\0') return h5file_refuse(file, object, "%s", what);
     return h5file_refuse(file, object, "%s (%s)", what, reason);
@@ -130,11 +130,10 @@ cleanup:
     return finish_opening(out, file);
 }
 
-/* H5Fopen would wait for a FIFO, and does not say that a file is missing. */
-static Status check_regular(H5File *file) {
-    struct stat info;
-    if (stat(file->path, &info) != 0) return h5file_refuse(file, "", "%s", strerror(errno));
-    return S_ISREG(info.st_mode) ? STATUS_OK : h5file_refuse(file, "", "is no regular file");
+Status h5file_create_sealed(H5File **out, const char *path, Status blame) {
+    Status status = h5file_create(out, path, H5FILE_BLOCK, blame);
+    if (status == STATUS_OK) (*out)->is_sealed = true;
+    return status;
 }
 
 static Status open_for_reading(H5File *file, const char *path, hid_t access) {
@@ -149,8 +148,10 @@ Status h5file_open(H5File **out, const char *path, Status blame) {
     *out = NULL;
     status = new_file(&file, path, blame);
     if (status != STATUS_OK) return status;
-    TRY(check_regular(file));
+    file->source = h5source_open(file, path);
+    TRY(file->failure);
     TRY(access_list(&access, file));
+    TRY(h5file_use_source(file, access));
     TRY(open_for_reading(file, path, access));
 cleanup:
     h5file_release(file, "", H5Pclose, access);
@@ -239,13 +240,15 @@ Status h5file_close(H5File *file) {
     h5file_release(file, "", H5Fclose, file->id);
     file->id = H5I_INVALID_HID;
     Status failure = h5file_ready(file);
-    free(file);
+    if (failure == STATUS_OK && file->is_sealed) failure = h5file_seal(file->path, file->blame);
+    h5file_destroy(file);
     return failure;
 }
 
 void h5file_destroy(H5File *file) {
     if (file == NULL) return;
     if (file->id >= 0) H5Fclose(file->id);
+    h5source_close(file->source);
     free(file);
 }
 

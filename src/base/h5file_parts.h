@@ -4,6 +4,8 @@
  *   h5file_links.c       finding, opening and linking objects, none of them in another file
  *   h5file_arrays.c      whole arrays and rows
  *   h5file_attributes.c  texts and numbers
+ *   h5file_seal.c        digests of a file's pieces: written, and checked as pieces are read
+ *   h5file_driver.c      what libhdf5 reads a file through, so that it gets checked bytes only
  *
  * All failures go through h5file_refuse, which keeps the first one with the file; each public call
  * returns `file->failure` after it has released its ids, so that a failing H5Dclose
@@ -15,9 +17,22 @@
 
 #include "mnist_dist/base/h5file.h"
 
+/* Where an open file's bytes come from. */
+typedef struct H5Source {
+    int fd;
+    size_t length;     /* bytes that HDF5 wrote, what is in front of them included */
+    uint64_t *digests; /* (pieces) of a sealed file; else NULL */
+    bool *checked;     /* (pieces) */
+    char *piece;       /* the piece that was read last, */
+    size_t held;       /* its number, or SIZE_MAX */
+    char damage[128];  /* what was found wrong; "" if nothing was */
+} H5Source;
+
 struct H5File {
     hid_t id;
-    void *bytes; /* the caller's, or NULL for a file on disk */
+    bool is_sealed;   /* being written: it gets its digests when it is closed */
+    H5Source *source; /* of a file on disk that is read; else NULL */
+    void *bytes;      /* the caller's, or NULL for a file on disk */
     Status blame;
     Status failure; /* the first one, or STATUS_OK */
     char path[PATH_MAX];
@@ -55,3 +70,20 @@ Status h5file_open_dataset(hid_t *dataset, H5File *file, const char *name);
 
 /* The link creation list of a new object: the groups above are made with it. */
 Status h5file_link_list(hid_t *list, H5File *file, const char *name);
+
+enum { H5FILE_BLOCK = 512 }; /* bytes in front of a sealed file */
+
+/* Puts the digests of a finished file's pieces behind it and their digest in front. */
+Status h5file_seal(const char *path, Status blame);
+
+/* Opens a file for h5source_read; NULL and the file's failure if it cannot be, if it is
+ * neither sealed nor begins as HDF5's own do, or if its seal is damaged. */
+H5Source *h5source_open(H5File *file, const char *path);
+void h5source_close(H5Source *source); /* NULL is fine */
+
+/* Bytes of the file that are what was written, if it is sealed; zeros behind its end, as HDF5 has
+ * it. False, and `damage` says why, if they are not to be had. */
+bool h5source_read(void *bytes, H5Source *source, size_t offset, size_t count);
+
+/* Makes libhdf5 read a file through its source. */
+Status h5file_use_source(H5File *file, hid_t access);

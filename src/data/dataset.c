@@ -222,6 +222,7 @@ Status dataset_read(void *memory, const DatasetInfo *info, const char *path) {
     }
     TRY(read_part(&reader, &reader.train, train));
     TRY(read_part(&reader, &reader.test, test));
+    TRY(h5file_check_rest(reader.h5));
 cleanup:
     reader_close(&reader);
     return add_remedy(status);
@@ -234,6 +235,7 @@ Status dataset_verify(const char *path) {
     TRY(reader_open(&reader, &info, path));
     TRY(read_part(&reader, &reader.train, (Target){0}));
     TRY(read_part(&reader, &reader.test, (Target){0}));
+    TRY(h5file_check_rest(reader.h5));
 cleanup:
     reader_close(&reader);
     return add_remedy(status);

@@ -48,7 +48,7 @@ Status writer_new(Writer **out, const char *path) {
     TRY(writer->fingerprint != NULL ? STATUS_OK : STATUS_FAILED);
     sweep(path);
     TRY(safefile_begin(&writer->file, path, STATUS_FAILED));
-    TRY(h5file_create(&writer->h5, writer->file.temporary, 0, STATUS_FAILED));
+    TRY(h5file_create_sealed(&writer->h5, writer->file.temporary, STATUS_FAILED));
     TRY(h5file_set_text(writer->h5, "/", "description", description));
     *out = writer;
     writer = NULL;

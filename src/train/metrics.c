@@ -347,7 +347,7 @@ static Status write_h5(const History *history, const char *path) {
     SafeFile safe = {.temporary = ""};
     H5File *file = NULL;
     TRY(safefile_begin(&safe, path, STATUS_FAILED));
-    TRY(h5file_create(&file, safe.temporary, 0, STATUS_FAILED));
+    TRY(h5file_create_sealed(&file, safe.temporary, STATUS_FAILED));
     TRY(history_write(file, "", history));
     status = h5file_close(file);
     file = NULL;
@@ -361,10 +361,13 @@ cleanup:
 Status metrics_read(History *history, const char *path) {
     Status status;
     H5File *file = NULL;
+    *history = (History){0};
     TRY(h5file_open(&file, path, STATUS_DATA));
     TRY(history_read(history, file, ""));
+    TRY(h5file_check_rest(file));
 cleanup:
     h5file_destroy(file);
+    if (status != STATUS_OK) history_destroy(history);
     return status;
 }
 

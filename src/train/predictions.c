@@ -87,7 +87,7 @@ Status predictions_write(const Predictions *predictions, const char *path) {
     SafeFile safe = {.temporary = ""};
     H5File *file = NULL;
     TRY(safefile_begin(&safe, path, STATUS_FAILED));
-    TRY(h5file_create(&file, safe.temporary, 0, STATUS_FAILED));
+    TRY(h5file_create_sealed(&file, safe.temporary, STATUS_FAILED));
     TRY(write_content(file, predictions));
     status = h5file_close(file);
     file = NULL;
@@ -159,6 +159,7 @@ Status predictions_read(Predictions *predictions, const char *path) {
     memset(predictions, 0, sizeof *predictions);
     TRY(h5file_open(&file, path, STATUS_DATA));
     TRY(read_content(predictions, file, path));
+    TRY(h5file_check_rest(file));
 cleanup:
     h5file_destroy(file);
     if (status != STATUS_OK) predictions_free(predictions);

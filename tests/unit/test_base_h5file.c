@@ -293,10 +293,74 @@ static void user_block_is_left_and_skipped(void **state) {
     fclose(raw);
     assert_true(count > 512 && count < sizeof bytes);
     assert_memory_equal(bytes + 512, "\211HDF\r\n\032\n", 8);
-    assert_int_equal(h5file_open(&file, "x.h5", STATUS_DATA), STATUS_OK);
+    assert_int_equal(h5file_open_bytes(&file, bytes, count, "x.h5", STATUS_DATA), STATUS_OK);
     assert_int_equal(h5file_read(file, "/a", H5_U8, 1, dims, back), STATUS_OK);
     assert_memory_equal(back, values, 3);
     assert_int_equal(h5file_close(file), STATUS_OK);
+    assert_int_equal(h5file_open(&file, "x.h5", STATUS_DATA), STATUS_DATA);
+    assert_line("x.h5: is not an HDF5 file, or a damaged one (its first bytes are others)");
+}
+
+/* A sealed x.h5 with an array larger than a piece; returns its size. */
+static size_t write_sealed(const uint8_t *values, size_t count) {
+    H5File *file;
+    struct stat facts;
+    assert_int_equal(h5file_create_sealed(&file, "x.h5", STATUS_DATA), STATUS_OK);
+    assert_int_equal(h5file_write(file, "/a", H5_U8, 1, &count, values), STATUS_OK);
+    assert_int_equal(h5file_write(file, "/b", H5_U8, 1, &count, values), STATUS_OK);
+    assert_int_equal(h5file_close(file), STATUS_OK);
+    assert_int_equal(stat("x.h5", &facts), 0);
+    return (size_t)facts.st_size;
+}
+
+static void change_byte(size_t at) {
+    FILE *raw = fopen("x.h5", "r+");
+    assert_int_equal(fseek(raw, (long)at, SEEK_SET), 0);
+    int byte = fgetc(raw);
+    assert_int_equal(fseek(raw, (long)at, SEEK_SET), 0);
+    fputc(byte ^ 1, raw);
+    fclose(raw);
+}
+
+static void sealed_file_comes_back(void **state) {
+    (void)state;
+    enum { COUNT = 150000 };
+    static uint8_t values[COUNT], back[COUNT];
+    const size_t count = COUNT;
+    H5File *file;
+    for (size_t i = 0; i < COUNT; i++) values[i] = (uint8_t)(i / 7);
+    write_sealed(values, COUNT);
+    assert_int_equal(h5file_open(&file, "x.h5", STATUS_DATA), STATUS_OK);
+    assert_int_equal(h5file_read(file, "/a", H5_U8, 1, &count, back), STATUS_OK);
+    assert_memory_equal(back, values, COUNT);
+    assert_int_equal(h5file_check_rest(file), STATUS_OK);
+    h5file_destroy(file);
+    if (system("/usr/bin/python3 -c 'import h5py' 2>/dev/null") == 0)
+        assert_int_equal(system("/usr/bin/python3 -c \"import h5py; f = h5py.File('x.h5', 'r'); "
+                                "assert f['a'][149999] == (149999 // 7) % 256\""),
+                         0);
+}
+
+/* Damage to what is read is found by whoever reads it, other damage by h5file_check_rest. */
+static void damage_to_a_sealed_file_is_found(void **state) {
+    (void)state;
+    enum { COUNT = 150000 };
+    static uint8_t values[COUNT], back[COUNT];
+    const size_t count = COUNT;
+    H5File *file;
+    const size_t size = write_sealed(values, COUNT);
+    for (size_t at = 0; at < size; at += at < 600 || at > size - 60 ? 7 : 4096) {
+        change_byte(at);
+        Status opened = h5file_open(&file, "x.h5", STATUS_DATA);
+        if (opened == STATUS_OK && h5file_read(file, "/a", H5_U8, 1, &count, back) == STATUS_OK)
+            assert_int_equal(h5file_check_rest(file), STATUS_DATA);
+        h5file_destroy(file);
+        change_byte(at);
+        if (strstr(status_message(), "x.h5: ") == NULL ||
+            strstr(status_message(), "damaged") == NULL)
+            if (at < 16 || at >= 24) fail_msg("byte %zu: '%s'", at, status_message());
+        status_clear();
+    }
 }
 
 static void bytes_are_read_as_a_file(void **state) {
@@ -455,6 +519,9 @@ int main(void) {
         cmocka_unit_test_setup_teardown(failure_stays_with_the_file, enter_folder, leave_folder),
         cmocka_unit_test_setup_teardown(full_disk_is_not_overlooked, enter_folder, leave_folder),
         cmocka_unit_test_setup_teardown(user_block_is_left_and_skipped, enter_folder, leave_folder),
+        cmocka_unit_test_setup_teardown(sealed_file_comes_back, enter_folder, leave_folder),
+        cmocka_unit_test_setup_teardown(damage_to_a_sealed_file_is_found, enter_folder,
+                                        leave_folder),
         cmocka_unit_test_setup_teardown(bytes_are_read_as_a_file, enter_folder, leave_folder),
         cmocka_unit_test_setup_teardown(what_is_no_hdf5_file_is_refused, enter_folder,
                                         leave_folder),

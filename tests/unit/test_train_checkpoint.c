@@ -376,6 +376,48 @@ static void newest_whole_one_is_read(void **state) {
     assert_non_null(strstr(status_message(), "none of its checkpoints can be read"));
 }
 
+/* What the call prints on standard error; the caller frees. */
+static char *lines_of(Status (*call)(Checkpoint *, bool *, char *, const char *), bool *found,
+                      Checkpoint *checkpoint) {
+    char path[PATH_MAX];
+    size_t count;
+    int kept = dup(STDERR_FILENO);
+    assert_non_null(freopen("stderr.txt", "w", stderr));
+    Status status = call(checkpoint, found, path, ".");
+    fflush(stderr);
+    dup2(kept, STDERR_FILENO);
+    close(kept);
+    assert_int_equal(status, STATUS_OK);
+    char *text = slurp("stderr.txt", &count);
+    text = realloc(text, count + 1);
+    text[count] = '\0';
+    return text;
+}
+
+/* Generation by generation, each with the file's name and what is wrong with it. */
+static void what_is_passed_over_is_said(void **state) {
+    (void)state;
+    Checkpoint read;
+    bool found;
+    for (uint64_t step = 1; step <= 4; step++) write_step(step);
+    damage("step-00000004.h5");
+    assert_int_equal(truncate("step-00000003.h5", 1024), 0);
+    spill("step-00000002.h5", "", 0);
+    log_start(true);
+    char *text = lines_of(checkpoint_read_newest, &found, &read);
+    assert_true(found);
+    assert_int_equal(read.progress.step, 1);
+    const char *first =
+        strstr(text, "step-00000004.h5: digest does not match (damaged or cut short)"
+                     "; passed over");
+    const char *second = strstr(text, "step-00000003.h5: has 1024 bytes, not ");
+    const char *third = strstr(text, "step-00000002.h5: has 0 bytes, too few");
+    if (first == NULL || second == NULL || third == NULL || first > second || second > third)
+        fail_msg("the lines are: %s", text);
+    checkpoint_free(&read);
+    free(text);
+}
+
 static void no_step_file_is_no_error(void **state) {
     (void)state;
     Checkpoint read;
@@ -439,6 +481,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(full_disk_keeps_the_old_checkpoint, enter, leave_folder),
         cmocka_unit_test_setup_teardown(step_paths_sort_by_step, enter, leave_folder),
         cmocka_unit_test_setup_teardown(newest_whole_one_is_read, enter, leave_folder),
+        cmocka_unit_test_setup_teardown(what_is_passed_over_is_said, enter, leave_folder),
         cmocka_unit_test_setup_teardown(no_step_file_is_no_error, enter, leave_folder),
         cmocka_unit_test_setup_teardown(prune_keeps_the_newest, enter, leave_folder),
         cmocka_unit_test_setup_teardown(prune_does_not_count_later_ones, enter, leave_folder),

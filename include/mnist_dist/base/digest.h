@@ -11,6 +11,7 @@ typedef struct Digest {
 enum { DIGEST_TEXT = 33 }; /* 32 hexadecimal digits and the NUL */
 
 uint64_t digest64(const void *bytes, size_t count);
+Digest digest128(const void *bytes, size_t count);
 
 /* A digest of several pieces in a row. */
 typedef struct Digester Digester;

@@ -29,6 +29,14 @@ enum { H5FILE_MAX_RANK = 4 };
 Status h5file_create(H5File **out, const char *path, size_t user_block, Status blame);
 Status h5file_open(H5File **out, const char *path, Status blame);
 
+/* Creates a file that is sealed when it is closed: digests of its pieces stand behind it, and
+ * libhdf5 is shown only bytes that match them when it is opened again, by h5file_open as any other.
+ * A file that has been sealed is refused if a bit of what is read of it is another. */
+Status h5file_create_sealed(H5File **out, const char *path, Status blame);
+
+/* Checks what nobody has read of a sealed file; a file without a seal passes. */
+Status h5file_check_rest(H5File *file);
+
 /* Opens the bytes of a file that the caller has read and verified, so that libhdf5 parses these and
  * no others. They are not copied: they stay as they are until the file is closed. `name` stands for
  * the file in messages. */

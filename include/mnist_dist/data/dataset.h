@@ -3,10 +3,11 @@
  * The file holds /train/images (n,28,28) u8, /train/labels (n) u8, the same under /test (labels may
  * be missing), and per part /PART/digests (chunks) u64: XXH3 of each chunk's images and labels, so
  * that any part of a large file can be verified as it is read; /fingerprint (2) u64 covers the
- * counts and the digests. Every failure of reading is STATUS_DATA with a line that names file and
- * remedy, and the rows if a chunk is damaged. Reading needs memory that several ranks may share,
- * which this room does not have: the caller asks for the size, brings the memory, one rank of the
- * node fills it, all of them view it. */
+ * counts and the digests. The file is sealed (base/h5file.h); those of older versions are not.
+ * Every failure of reading is STATUS_DATA with a line that names file and remedy, and the rows if a
+ * chunk is damaged. Reading needs memory that several ranks may share, which this room does not
+ * have: the caller asks for the size, brings the memory, one rank of the node fills it, all of them
+ * view it. */
 #pragma once
 
 #include <stdbool.h>
