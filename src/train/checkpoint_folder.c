@@ -78,33 +78,57 @@ static Status list_steps(Steps *steps, const char *folder) {
     return list_some(steps, folder, 1, UINT64_MAX);
 }
 
-Status checkpoint_read_epoch_end(Checkpoint *checkpoint, bool *found, char *path,
-                                 const char *folder, uint64_t steps_per_epoch, uint64_t most) {
+/* Which step files are looked at. */
+typedef struct Wanted {
+    uint64_t every, most; /* steps: multiples of the one, up to the other */
+    bool epoch_ends;      /* those whose epochs were evaluated, and no others */
+} Wanted;
+
+/* Reads a step file; *good says whether it is whole. A damaged one is warned of. */
+static Status read_step(Checkpoint *read, bool *good, char *path, const char *folder,
+                        uint64_t step) {
+    checkpoint_step_path(path, folder, step);
+    Status status = checkpoint_load(read, path);
+    *good = status == STATUS_OK;
+    if (status != STATUS_CHECKPOINT) return status;
+    log_warning("%s; passed over", status_message());
+    status_clear();
+    return STATUS_OK;
+}
+
+static Status read_newest(Checkpoint *checkpoint, bool *found, char *path, const char *folder,
+                          const Wanted *wanted) {
     Steps steps;
-    Checkpoint read;
+    bool damaged = false, good = false;
     *found = false;
-    Status status = list_some(&steps, folder, steps_per_epoch, most);
+    Status status = list_some(&steps, folder, wanted->every, wanted->most);
     for (size_t i = 0; i < steps.count && status == STATUS_OK && !*found; i++) {
-        checkpoint_step_path(path, folder, steps.values[i]);
-        status = checkpoint_load(&read, path);
-        *found = status == STATUS_OK;
-        if (status != STATUS_CHECKPOINT) continue;
-        log_warning("%s; passed over", status_message());
-        status_clear();
-        status = STATUS_OK;
+        Checkpoint read = {0};
+        status = read_step(&read, &good, path, folder, steps.values[i]);
+        *found = good && (!wanted->epoch_ends || read.progress.epoch_step == 0);
+        damaged = damaged || !good;
+        if (*found)
+            *checkpoint = read;
+        else if (good)
+            checkpoint_free(&read);
     }
-    if (*found) *checkpoint = read;
-    if (status == STATUS_OK && steps.count > 0 && !*found)
-        status = status_fail(STATUS_CHECKPOINT,
-                             "%s: none of its checkpoints can be read; put back a copy or start "
-                             "anew with --resume never",
-                             folder);
     free(steps.values);
-    return status;
+    if (status != STATUS_OK || *found || !damaged) return status;
+    return status_fail(
+        STATUS_CHECKPOINT,
+        "%s: none of its checkpoints can be read; put back a copy or start anew with "
+        "--resume never",
+        folder);
 }
 
 Status checkpoint_read_newest(Checkpoint *checkpoint, bool *found, char *path, const char *folder) {
-    return checkpoint_read_epoch_end(checkpoint, found, path, folder, 1, UINT64_MAX);
+    return read_newest(checkpoint, found, path, folder, &(Wanted){.every = 1, .most = UINT64_MAX});
+}
+
+Status checkpoint_read_epoch_end(Checkpoint *checkpoint, bool *found, char *path,
+                                 const char *folder, uint64_t steps_per_epoch, uint64_t most) {
+    return read_newest(checkpoint, found, path, folder,
+                       &(Wanted){.every = steps_per_epoch, .most = most, .epoch_ends = true});
 }
 
 bool checkpoint_has_later(const char *folder, uint64_t step) {
@@ -129,14 +153,10 @@ void checkpoint_remove_later(const char *folder, uint64_t step) {
     free(steps.values);
 }
 
-void checkpoint_prune(const char *folder, size_t keep, uint64_t step, uint64_t steps_per_epoch) {
+void checkpoint_prune(const char *folder, size_t keep, uint64_t step, uint64_t spared) {
     Steps steps;
     if (list_some(&steps, folder, 1, step) != STATUS_OK) status_clear();
-    bool spares = steps_per_epoch > 0;
-    for (size_t i = 0; i < steps.count; i++) {
-        bool epoch_end = spares && steps.values[i] % steps_per_epoch == 0;
-        if (epoch_end) spares = false;
-        if (i >= keep && !epoch_end) remove_step(folder, steps.values[i]);
-    }
+    for (size_t i = keep; i < steps.count; i++)
+        if (steps.values[i] != spared) remove_step(folder, steps.values[i]);
     free(steps.values);
 }

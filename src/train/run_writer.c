@@ -83,6 +83,13 @@ static Status keep(RunWriter *writer, const Checkpoint *now) {
 
 /* ---- In the thread --------------------------------------------------------------------------- */
 
+/* The last epoch's end, if the run may have to go back there. */
+static uint64_t spared_step(const RunWriter *writer) {
+    const Progress *progress = &writer->snapshot.progress;
+    bool spares = writer->run->config->training.divergence_retries > 0;
+    return spares ? progress->step - progress->epoch_step : CHECKPOINT_NONE;
+}
+
 static Status write_checkpoints(const RunWriter *writer) {
     char path[PATH_MAX];
     const Run *run = writer->run;
@@ -94,9 +101,8 @@ static Status write_checkpoints(const RunWriter *writer) {
     }
     checkpoint_step_path(path, run->checkpoints, snapshot->progress.step);
     TRY(checkpoint_write(snapshot, path));
-    checkpoint_prune(
-        run->checkpoints, (size_t)run->config->checkpoint.keep, snapshot->progress.step,
-        run->config->training.divergence_retries > 0 ? run->trainer->steps_per_epoch : 0);
+    checkpoint_prune(run->checkpoints, (size_t)run->config->checkpoint.keep,
+                     snapshot->progress.step, spared_step(writer));
 cleanup:
     return status;
 }

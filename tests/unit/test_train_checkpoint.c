@@ -433,15 +433,15 @@ static void prune_keeps_the_newest(void **state) {
     for (uint64_t step = 98; step < 103; step++) write_step(step);
     write_example("best.h5");
     spill("step-notes.h5", "mine", 4);
-    checkpoint_prune(".", 3, UINT64_MAX, 0);
+    checkpoint_prune(".", 3, UINT64_MAX, CHECKPOINT_NONE);
     assert_int_equal(count_files(), 5);
     assert_int_equal(access("step-00000099.h5", F_OK), -1);
     assert_int_equal(access("step-00000100.h5", F_OK), 0);
     assert_int_equal(access("step-00000102.h5", F_OK), 0);
     assert_int_equal(access("step-notes.h5", F_OK), 0);
     assert_int_equal(access("best.h5", F_OK), 0);
-    checkpoint_prune(".", 3, UINT64_MAX, 0);
-    checkpoint_prune("missing", 3, UINT64_MAX, 0);
+    checkpoint_prune(".", 3, UINT64_MAX, CHECKPOINT_NONE);
+    checkpoint_prune("missing", 3, UINT64_MAX, CHECKPOINT_NONE);
     assert_int_equal(count_files(), 5);
     assert_string_equal(status_message(), "");
 }
@@ -450,45 +450,65 @@ static void prune_keeps_the_newest(void **state) {
 static void prune_does_not_count_later_ones(void **state) {
     (void)state;
     for (uint64_t step = 98; step < 103; step++) write_step(step);
-    checkpoint_prune(".", 1, 100, 0);
+    checkpoint_prune(".", 1, 100, CHECKPOINT_NONE);
     assert_int_equal(access("step-00000099.h5", F_OK), -1);
     assert_int_equal(access("step-00000100.h5", F_OK), 0);
     assert_int_equal(access("step-00000102.h5", F_OK), 0);
 }
 
-static void prune_spares_the_newest_of_an_epochs_end(void **state) {
+static void prune_spares_the_last_epochs_end(void **state) {
     (void)state;
-    for (uint64_t step = 10; step <= 24; step++) write_step(step);
-    checkpoint_prune(".", 2, 24, 10);
+    for (uint64_t step = 18; step <= 24; step++) write_step(step);
+    checkpoint_prune(".", 2, 24, 20);
     assert_int_equal(count_files(), 3);
     assert_int_equal(access("step-00000020.h5", F_OK), 0);
     assert_int_equal(access("step-00000023.h5", F_OK), 0);
-    checkpoint_prune(".", 1, 20, 10);
-    assert_int_equal(count_files(), 3);
-    checkpoint_prune(".", 2, 24, 0);
+    checkpoint_prune(".", 2, 24, 19);
     assert_int_equal(count_files(), 2);
-    assert_int_equal(access("step-00000020.h5", F_OK), -1);
+}
+
+static void write_epoch_end(uint64_t step, uint64_t epoch_step) {
+    char path[PATH_MAX];
+    Checkpoint checkpoint = example();
+    checkpoint.progress.step = step;
+    checkpoint.progress.epoch_step = epoch_step;
+    checkpoint_step_path(path, ".", step);
+    assert_int_equal(checkpoint_write(&checkpoint, path), STATUS_OK);
+    checkpoint_free(&checkpoint);
+}
+
+static void expect_epoch_end(uint64_t expected, uint64_t most) {
+    Checkpoint read;
+    char path[PATH_MAX];
+    bool found;
+    assert_int_equal(checkpoint_read_epoch_end(&read, &found, path, ".", 10, most), STATUS_OK);
+    assert_true(found);
+    assert_int_equal(read.progress.step, expected);
+    assert_string_equal(status_message(), "");
+    checkpoint_free(&read);
 }
 
 static void the_newest_of_an_epochs_end_is_read(void **state) {
     (void)state;
     Checkpoint read;
     char path[PATH_MAX];
-    bool found;
-    static const uint64_t steps[] = {0, 10, 20, 24, 30};
-    for (size_t i = 0; i < 5; i++) write_step(steps[i]);
-    assert_int_equal(checkpoint_read_epoch_end(&read, &found, path, ".", 10, 24), STATUS_OK);
-    assert_true(found);
-    assert_int_equal(read.progress.step, 20);
-    checkpoint_free(&read);
+    bool found = true;
+    write_step(24);
+    write_epoch_end(40, 10);
+    assert_int_equal(checkpoint_read_epoch_end(&read, &found, path, ".", 10, 99), STATUS_OK);
+    assert_false(found);
+    for (uint64_t step = 0; step <= 30; step += 10) write_epoch_end(step, 0);
+    expect_epoch_end(30, 99);
+    expect_epoch_end(20, 24);
     damage("step-00000020.h5");
-    assert_int_equal(checkpoint_read_epoch_end(&read, &found, path, ".", 10, 24), STATUS_OK);
-    assert_int_equal(read.progress.step, 10);
-    checkpoint_free(&read);
-    assert_int_equal(checkpoint_read_epoch_end(&read, &found, path, ".", 10, 9), STATUS_OK);
-    assert_int_equal(read.progress.step, 0);
-    checkpoint_free(&read);
-    assert_int_equal(checkpoint_read_epoch_end(&read, &found, path, "missing", 10, 9), STATUS_OK);
+    expect_epoch_end(10, 24);
+    expect_epoch_end(0, 9);
+    for (uint64_t step = 0; step <= 10; step += 10) {
+        checkpoint_step_path(path, ".", step);
+        damage(path);
+    }
+    assert_int_equal(checkpoint_read_epoch_end(&read, &found, path, ".", 10, 24),
+                     STATUS_CHECKPOINT);
     assert_false(found);
 }
 
@@ -526,8 +546,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(no_step_file_is_no_error, enter, leave_folder),
         cmocka_unit_test_setup_teardown(prune_keeps_the_newest, enter, leave_folder),
         cmocka_unit_test_setup_teardown(prune_does_not_count_later_ones, enter, leave_folder),
-        cmocka_unit_test_setup_teardown(prune_spares_the_newest_of_an_epochs_end, enter,
-                                        leave_folder),
+        cmocka_unit_test_setup_teardown(prune_spares_the_last_epochs_end, enter, leave_folder),
         cmocka_unit_test_setup_teardown(the_newest_of_an_epochs_end_is_read, enter, leave_folder),
         cmocka_unit_test_setup_teardown(later_step_files_are_removed, enter, leave_folder),
     };

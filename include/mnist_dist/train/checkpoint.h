@@ -62,7 +62,8 @@ void checkpoint_step_path(char *path, const char *folder, uint64_t step);
  * STATUS_CHECKPOINT if it has some and none is whole. path (PATH_MAX) receives the file's path. */
 Status checkpoint_read_newest(Checkpoint *checkpoint, bool *found, char *path, const char *folder);
 
-/* The same of the step files of epochs' ends, of steps up to `most`. */
+/* The same of the step files of epochs' ends, of steps up to `most`. An epoch whose steps are done
+ * but whose evaluation is not has a file of the same name: it does not count. */
 Status checkpoint_read_epoch_end(Checkpoint *checkpoint, bool *found, char *path,
                                  const char *folder, uint64_t steps_per_epoch, uint64_t most);
 
@@ -73,6 +74,7 @@ bool checkpoint_has_later(const char *folder, uint64_t step);
 void checkpoint_remove_later(const char *folder, uint64_t step);
 
 /* Removes all but the newest `keep` step files up to `step`, the newest that is known to be whole,
- * and the newest of a multiple of `steps_per_epoch` (0: none). Later ones were passed over as
- * damaged: they do not count. */
-void checkpoint_prune(const char *folder, size_t keep, uint64_t step, uint64_t steps_per_epoch);
+ * and that of step `spared` (CHECKPOINT_NONE: none). Later ones were passed over as damaged: they
+ * do not count. */
+#define CHECKPOINT_NONE UINT64_MAX
+void checkpoint_prune(const char *folder, size_t keep, uint64_t step, uint64_t spared);
