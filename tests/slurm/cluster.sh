@@ -112,7 +112,12 @@ SlurmdTimeout=5
 MessageTimeout=5
 TCPTimeout=2
 NodeName=n[1-$nodes] CPUs=4 RealMemory=1000 State=UNKNOWN
-PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP OverTimeLimit=0
+# Jobs of the partition "urgent" take the place of others, which are told 10 s before.
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+SlurmctldParameters=preempt_send_user_signal
+PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP OverTimeLimit=0 PriorityTier=1 GraceTime=10
+PartitionName=urgent Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=10 PreemptMode=OFF
 CONF
 export SLURM_CONF=$CLUSTER/etc/slurm.conf
 slurmctld -i || die slurmctld

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# A job that is requeued, by scontrol, by a killed rank and by a killed mpirun, goes on by itself to
-# the bits of a run that nothing interrupts; and it gives up after MAX_RESTARTS.
+# A job that is requeued, by scontrol, by a signal, by a job that takes its place, by a killed rank
+# and by a killed mpirun, goes on by itself to the bits of a run that nothing interrupts; and it gives
+# up after MAX_RESTARTS.
 # shellcheck source=tests/slurm/common.sh
 . "$(dirname "$0")/common.sh"
 same=$(reference training.epochs=300)
@@ -36,13 +37,15 @@ interrupt "$job" scontrol requeue "$job"
 interrupt "$job" kill_rank
 interrupt "$job" kill_mpirun
 interrupt "$job" scancel -b -s USR1 "$job"
-wait_for 120 is_state "$job" COMPLETED
+interrupt "$job" sbatch --partition=urgent --nodes=2 --exclusive --output=urgent.out --wrap 'sleep 2'
+[ "$(grep -c 'stopped by a signal' "$(log_of "$job")")" -ge 2 ] || fail "no stop when another job took its place"
+wait_for 240 is_state "$job" COMPLETED
 expect_same "$job" "$same"
-[ "$(restarts "$job")" -eq 4 ] || fail "not four restarts"
-grep -q 'restart 4 of at most 20' "$(log_of "$job")" || fail "no heading at the fourth restart"
+[ "$(restarts "$job")" -eq 5 ] || fail "not five restarts"
+grep -q 'restart 5 of at most 20' "$(log_of "$job")" || fail "no heading at the fifth restart"
 [ "$(cut -d, -f1 "runs/slurm-$job/metrics.csv" | tail -n +2 | sort -n | uniq | wc -l)" -eq 300 ] ||
     fail "an epoch is missing in metrics.csv"
-echo "four restarts: same"
+echo "five restarts: same"
 
 bounded=$(MAX_RESTARTS=0 submit --ntasks=2 jobs/train.sbatch "${toy[@]}" training.epochs=4000)
 wait_for 40 begun "$bounded"
