@@ -4,9 +4,10 @@
 
 # To build and run the program.
 BUILD_PACKAGES=(ca-certificates clang cmake curl fonts-dejavu-core g++ gcc libcairo2-dev
-    libclang-rt-dev-wasm32 libexif-dev libhdf5-dev libjansson-dev libjs-dygraphs libopenblas-dev
-    libopenmpi-dev libpng-dev librandom123-dev libturbojpeg0-dev libxxhash-dev libyaml-dev lld make
-    openmpi-bin pkg-config wasi-libc zlib1g-dev)
+    libclang-rt-dev-wasm32 libexif-dev libhdf5-dev libjansson-dev libjs-dygraphs
+    libopenblas-dev libopenmpi-dev libpng-dev libprotobuf-c-dev librandom123-dev
+    libturbojpeg0-dev libxxhash-dev libyaml-dev libzip-dev lld make openmpi-bin pkg-config
+    protobuf-c-compiler wasi-libc zlib1g-dev)
 
 # To test it, beside those.
 TEST_PACKAGES=(chromium clang-format-14 file gnuplot-nox hdf5-tools iproute2 libcmocka-dev munge

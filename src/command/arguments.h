@@ -23,7 +23,8 @@ typedef enum CommandId {
     COMMAND_BENCH,
     COMMAND_WATCH,
     COMMAND_REPORT,
-    COMMAND_COMPARE
+    COMMAND_COMPARE,
+    COMMAND_EXPORT
 } CommandId;
 
 /* What a command does with key=value words. */
@@ -67,6 +68,7 @@ struct Arguments {
     const char *output;      /* -o, --output, or NULL */
     const char *tta;         /* --tta, or NULL */
     const char *seeds;       /* --seeds, or NULL */
+    const char *to;          /* --to, or NULL */
     const char *max_time;    /* --max-time, or NULL */
     const char *resume;      /* --resume: "auto" (the default), "never", or a checkpoint's path */
     bool allow_overlap;

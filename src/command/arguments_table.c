@@ -17,7 +17,8 @@ enum {
     TTA = 1 << 9,
     ALLOW_OVERLAP = 1 << 10,
     MAX_TIME = 1 << 11,
-    ANY = 1 << 12 | 1 << 13 /* help and version */
+    TO = 1 << 12,
+    ANY = 1 << 13 | 1 << 14 /* help and version */
 };
 
 /* In the order of the bits above. */
@@ -41,6 +42,7 @@ const Option OPTIONS[OPTION_COUNT] = {
      "evaluate even on rows that a network was trained on"},
     {"max-time", 0, "TIME", offsetof(Arguments, max_time), NULL,
      "stop with a checkpoint so as to end within TIME: minutes, hours:minutes:seconds, days-hours"},
+    {"to", 0, "FORMAT", offsetof(Arguments, to), NULL, "onnx, safetensors or npz"},
     {"help", 'h', NULL, offsetof(Arguments, help), NULL,
      "print help, of a command if one is named"},
     {"version", 'V', NULL, offsetof(Arguments, version), NULL, "print the version"},
@@ -116,6 +118,15 @@ const Command COMMANDS[] = {
      .options = OUTPUT | ANY,
      .least = 1,
      .most = FILES},
+    {.id = COMMAND_EXPORT,
+     .name = "export",
+     .run = command_export,
+     .synopsis = "CHECKPOINT --to FORMAT -o FILE",
+     .help = "write the network for other programs: ONNX, safetensors, NumPy",
+     .options = OUTPUT | TO | ANY,
+     .least = 1,
+     .most = 1,
+     .needs_output = true},
     {.id = COMMAND_COMPARE,
      .name = "compare",
      .run = command_compare,

@@ -13,7 +13,7 @@ typedef struct Option {
     const char *help;
 } Option;
 
-enum { OPTION_COUNT = 14 };
+enum { OPTION_COUNT = 15 };
 
 extern const Option OPTIONS[OPTION_COUNT];
 

@@ -16,5 +16,6 @@ Status command_watch(Comm *comm, const Arguments *arguments);
 /* **Collective.** */
 Status command_compare(Comm *comm, const Arguments *arguments);
 
+Status command_export(Comm *comm, const Arguments *arguments);
 Status command_report(Comm *comm, const Arguments *arguments);
 Status command_import(Comm *comm, const Arguments *arguments);
