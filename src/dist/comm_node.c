@@ -32,7 +32,9 @@ int comm_node_processors(Comm *comm) {
     cpu_set_t mine, all;
     CPU_ZERO(&mine);
     sched_getaffinity(0, sizeof mine, &mine);
+    heartbeat_waits();
     MPI_Allreduce(&mine, &all, (int)sizeof mine, MPI_BYTE, MPI_BOR, comm->node);
+    heartbeat_goes_on();
     return CPU_COUNT(&all);
 }
 

@@ -65,19 +65,16 @@ static void compose(Verdict verdict, const Heartbeat *beat, double silent) {
     gethostname(host, sizeof host - 1);
     if (step > 0) snprintf(where, sizeof where, "of step %llu", step);
     if (verdict == VERDICT_WAITS)
-        snprintf(who, sizeof who,
-                 "rank %d, as all %zu of host %s, has waited for others for %.0f s", beat->rank,
-                 dog.watch.count, host, silent);
+        snprintf(who, sizeof who, "rank %d on host %s has waited for other ranks for %.0f s",
+                 beat->rank, host, silent);
     else
         snprintf(who, sizeof who, "rank %d (process %lld on host %s%s) made no progress for %.0f s",
                  beat->rank, (long long)beat->process, host,
                  verdict == VERDICT_HALTED ? ", which does not run" : "", silent);
-    snprintf(
-        dog.line, sizeof dog.line,
-        "mnist_dist: error: %s in phase %s %s, so the job ends; find out why%s, run again to go "
-        "on from the last checkpoint, or raise training.hang_timeout\n",
-        who, phase_name((Phase)atomic_load(&beat->phase)), where,
-        verdict == VERDICT_WAITS ? " (another host or the network?)" : "");
+    snprintf(dog.line, sizeof dog.line,
+             "mnist_dist: error: %s in phase %s %s, so the job ends; find out why, run again to go "
+             "on from the last checkpoint, or raise training.hang_timeout\n",
+             who, phase_name((Phase)atomic_load(&beat->phase)), where);
 }
 
 /* A thread of its own. */
