@@ -9,6 +9,7 @@
 
 #include "command/command.h"
 #include "mnist_dist/base/log.h"
+#include "mnist_dist/dist/watchdog.h"
 #include "mnist_dist/nn/blas.h"
 #include "mnist_dist/train/signals.h"
 
@@ -91,7 +92,8 @@ static Status start_ranks(Comm **comm, const Arguments *arguments, Status status
     if (wants && trains) signals_install();
     Status started = comm_start(comm, argc, argv);
     if (*comm == NULL) return started;
-    return comm_agree(*comm, status);
+    status = comm_agree(*comm, status);
+    return status == STATUS_OK && wants && trains ? watchdog_start(*comm) : status;
 }
 
 int main(int argc, char *argv[]) {
@@ -108,6 +110,7 @@ int main(int argc, char *argv[]) {
     log_close();
     arguments_destroy(&arguments);
     if (comm != NULL) comm_barrier(comm);
+    watchdog_leave();
     comm_finish(comm);
     return (int)status;
 }

@@ -17,7 +17,7 @@ void clock_date(char text[21]) {
 }
 
 const char *phase_name(Phase phase) {
-    static const char *const names[PHASE_COUNT] = {
+    static const char *const names[PHASE_NAMES] = {
         [PHASE_FILL] = "fill",
         [PHASE_FORWARD] = "forward",
         [PHASE_BACKWARD] = "backward",
@@ -25,6 +25,8 @@ const char *phase_name(Phase phase) {
         [PHASE_OPTIMIZER] = "optimizer",
         [PHASE_EVALUATE] = "evaluate",
         [PHASE_CHECKPOINT] = "checkpoint",
+        [PHASE_START] = "start",
+        [PHASE_END] = "end",
     };
     return names[phase];
 }

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mnist_dist/base/heartbeat.h"
+
 enum { REASON_LENGTH = 120, IMAGE_NAME = 64 };
 
 /* ---- Failures -------------------------------------------------------------------------------- */
@@ -63,7 +65,9 @@ void h5file_release(H5File *file, const char *object, herr_t (*close_id)(hid_t),
     if (id >= 0 && close_id(id) < 0) library_failed(file, object, "cannot be completed");
 }
 
+/* What comes before each operation, and so is a beat of this process. */
 Status h5file_ready(const H5File *file) {
+    heartbeat_beat();
     if (file->failure == STATUS_OK) return STATUS_OK;
     return status_fail(file->failure, "%s", file->line);
 }

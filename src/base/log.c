@@ -22,6 +22,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "mnist_dist/base/heartbeat.h"
+
 enum { MOST_ANCESTORS = 8, USUAL_WIDTH = 80 };
 
 #define ERASE_LINE "\r\033[K"
@@ -89,8 +91,10 @@ static void put_in_file(const char *prefix, const char *text) {
 
 static void say(FILE *stream, const char *prefix, const char *text) {
     pthread_mutex_lock(&mutex);
+    heartbeat_speaks();
     erase_progress();
     put(stream, prefix, text);
+    heartbeat_has_spoken();
     put_in_file(prefix, text);
     pthread_mutex_unlock(&mutex);
 }
@@ -248,8 +252,10 @@ void log_progress(const char *format, ...) {
     if (text == NULL) return;
     cut(text, terminal_width() - 1); /* a full line would wrap */
     pthread_mutex_lock(&mutex);
+    heartbeat_speaks();
     fprintf(stdout, "\r%s\033[K", text);
     fflush(stdout);
+    heartbeat_has_spoken();
     clearerr(stdout);
     state.progress_is_shown = true;
     pthread_mutex_unlock(&mutex);

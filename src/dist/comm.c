@@ -13,6 +13,7 @@
 
 #include "dist/comm_limit.h"
 #include "dist/comm_parts.h"
+#include "mnist_dist/base/heartbeat.h"
 #include "mnist_dist/base/memory.h"
 #include "mnist_dist/base/minmax.h"
 
@@ -131,7 +132,9 @@ static Status spread_failure(Comm *comm, Status mine, int culprit) {
     if (comm->rank == culprit) {
         snprintf(failure.line, sizeof failure.line, "%s", status_message());
     }
+    heartbeat_waits();
     MPI_Bcast(&failure, (int)sizeof failure, MPI_BYTE, culprit, MPI_COMM_WORLD);
+    heartbeat_goes_on();
     status_clear();
     if (culprit == 0) return status_fail((Status)failure.code, "%s", failure.line);
     return status_fail((Status)failure.code, "rank %d: %s", culprit, failure.line);
@@ -140,7 +143,9 @@ static Status spread_failure(Comm *comm, Status mine, int culprit) {
 Status comm_agree(Comm *comm, Status mine) {
     int failed = mine == STATUS_OK ? comm->size : comm->rank;
     int culprit = comm->size;
+    heartbeat_waits();
     MPI_Allreduce(&failed, &culprit, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD);
+    heartbeat_goes_on();
     if (culprit == comm->size) return STATUS_OK;
     return spread_failure(comm, mine, culprit);
 }
@@ -148,14 +153,18 @@ Status comm_agree(Comm *comm, Status mine) {
 int comm_max(Comm *comm, int value) {
     (void)comm;
     int largest = value;
+    heartbeat_waits();
     MPI_Allreduce(&value, &largest, 1, MPI_INT, MPI_MAX, MPI_COMM_WORLD);
+    heartbeat_goes_on();
     return largest;
 }
 
 void comm_broadcast(Comm *comm, void *bytes, size_t count, int root) {
     for (size_t done = 0; done < count; done += comm->message_limit) {
         size_t part = smaller(count - done, comm->message_limit);
+        heartbeat_waits();
         MPI_Bcast((char *)bytes + done, (int)part, MPI_BYTE, root, MPI_COMM_WORLD);
+        heartbeat_goes_on();
     }
 }
 
@@ -167,7 +176,9 @@ static void sync_windows(const Comm *comm) {
 
 void comm_barrier(Comm *comm) {
     sync_windows(comm);
+    heartbeat_waits();
     MPI_Barrier(MPI_COMM_WORLD);
+    heartbeat_goes_on();
     sync_windows(comm);
 }
 
@@ -202,7 +213,9 @@ static void post(Comm *comm, Direction direction, int rank, int tag, void *bytes
 }
 
 static void wait_for_all(Comm *comm) {
+    heartbeat_waits();
     MPI_Waitall((int)comm->request_count, comm->requests, MPI_STATUSES_IGNORE);
+    heartbeat_goes_on();
     comm->request_count = 0;
 }
 

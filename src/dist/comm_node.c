@@ -14,6 +14,7 @@
 
 #include "dist/comm_limit.h"
 #include "dist/comm_parts.h"
+#include "mnist_dist/base/heartbeat.h"
 #include "mnist_dist/base/memory.h"
 #include "mnist_dist/base/shard.h"
 
@@ -31,7 +32,9 @@ int comm_node_processors(Comm *comm) {
     cpu_set_t mine, all;
     CPU_ZERO(&mine);
     sched_getaffinity(0, sizeof mine, &mine);
+    heartbeat_waits();
     MPI_Allreduce(&mine, &all, (int)sizeof mine, MPI_BYTE, MPI_BOR, comm->node);
+    heartbeat_goes_on();
     return CPU_COUNT(&all);
 }
 
@@ -83,10 +86,12 @@ static void open_window(Comm *comm, Window *window, size_t bytes) {
     MPI_Aint size = comm->node_rank == 0 ? (MPI_Aint)(bytes + MEMORY_ALIGNMENT) : 0;
     int unit = 1;
     void *begin = NULL;
+    heartbeat_waits();
     MPI_Win_allocate_shared(size, unit, MPI_INFO_NULL, comm->node, &begin, &window->win);
     MPI_Win_shared_query(window->win, 0, &size, &unit, &begin);
     MPI_Win_lock_all(MPI_MODE_NOCHECK, window->win);
     window->memory = align_window(comm, begin);
+    heartbeat_goes_on();
     zero_part(comm, window->memory, bytes);
 }
 
@@ -126,8 +131,10 @@ static void close_window(Window *window) {
     if (window->win == MPI_WIN_NULL) {
         free(window->memory);
     } else {
+        heartbeat_waits();
         MPI_Win_unlock_all(window->win);
         MPI_Win_free(&window->win);
+        heartbeat_goes_on();
     }
     free(window);
 }
@@ -190,5 +197,7 @@ static void make_progress(void) {
 
 void comm_node_barrier(Comm *comm) {
     if (comm->node_size == 1) return;
+    heartbeat_waits();
     node_barrier_wait(comm->barrier, (uint32_t)comm->node_size, make_progress);
+    heartbeat_goes_on();
 }

@@ -76,6 +76,8 @@ const ConfigKey CONFIG_KEYS[] = {
           "times to go back an epoch at half the rate; 0: stop"),
     WHOLE(training.check_replicas, CHANGES_NOTHING, "100", 0, 1e9,
           "steps between comparisons of ranks' parameters; 0: none"),
+    WHOLE(training.hang_timeout, CHANGES_NOTHING, "300", 0, 1e6,
+          "seconds without progress that end the job; 0: none do"),
 
     CHOICE(optimizer.kind, CHANGES_ANSWER, "adam", OPTIMIZER_NAMES, "the update rule"),
     REAL(optimizer.learning_rate, "0.001", 1e-12, 1000, "where the schedule starts"),

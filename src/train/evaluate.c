@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mnist_dist/base/heartbeat.h"
 #include "mnist_dist/base/memory.h"
 #include "mnist_dist/base/shard.h"
 #include "mnist_dist/data/augment.h"
@@ -119,6 +120,7 @@ static Tally judge_views(const Evaluation *run, EvaluatorThread *own, float *pro
 static void evaluate_block(void *context, size_t i, size_t thread) {
     const Evaluation *run = context;
     const EvaluationImages *images = run->images;
+    heartbeat_beat();
     EvaluatorThread *own = &run->evaluator->threads[thread];
     size_t block = run->first_block + i;
     size_t first = block * EVALUATION_BLOCK;
@@ -173,6 +175,7 @@ Status evaluator_run(Evaluator *evaluator, Tally *tally, float *probabilities, c
     Evaluation run = {
         .evaluator = evaluator, .params = params, .images = images, .probabilities = probabilities};
     size_t *ends = NULL;
+    heartbeat_phase(PHASE_EVALUATE);
     Status status = MEMORY_NEW(&run.tallies, blocks);
     if (status == STATUS_OK) status = MEMORY_NEW(&ends, (size_t)comm_size(comm));
     TRY(comm_agree(comm, status));

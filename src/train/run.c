@@ -7,9 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mnist_dist/base/heartbeat.h"
 #include "mnist_dist/base/log.h"
 #include "mnist_dist/base/memory.h"
 #include "mnist_dist/base/safefile.h"
+#include "mnist_dist/dist/watchdog.h"
 #include "run_writer.h"
 
 static void open_log(const Run *run) {
@@ -247,6 +249,7 @@ static Status train_epoch(Run *run) {
 /* **Collective.** All epochs that are left, then the end. */
 static Status train_epochs(Run *run) {
     Status status = STATUS_OK;
+    heartbeat_step(run->trainer->progress.step);
     while (!run_is_done(run->config, &run->trainer->progress)) TRY(train_epoch(run));
     TRY(run_finish(run));
     Checkpoint result = run_snapshot(run, RUN_FINISHED);
@@ -307,12 +310,21 @@ static void close_run(Run *run) {
     pool_destroy(run->pool);
 }
 
+/* A rank that hangs is said in the run's log too. */
+static void watch(const Run *run) {
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/log.txt", run->directory);
+    watchdog_limit((double)run->config->training.hang_timeout, path);
+}
+
 Status run_train(Comm *comm, const Config *config, const RunRequest *request) {
     Run run = {.comm = comm, .config = config, .report = request->report};
     run_time_start(&run, request->seconds);
     Checkpoint checkpoint = {0};
     bool found = false, finished = false;
     Status status = STATUS_OK;
+    heartbeat_phase(PHASE_START);
+    watchdog_limit((double)config->training.hang_timeout, "");
     if (comm_rank(comm) == 0) {
         status = open_directory(&run, &checkpoint, &found, request);
         /* One named by the user is finished once more: its predictions are wanted here. */
@@ -322,6 +334,7 @@ Status run_train(Comm *comm, const Config *config, const RunRequest *request) {
         if (finished) run_log_result(&checkpoint, run.directory);
     }
     TRY(agree_on_start(&run, &found, &finished, status));
+    watch(&run);
     if (finished) {
         log_line("nothing is left to be done; train anew with --resume never");
         goto cleanup;

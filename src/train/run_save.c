@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "mnist_dist/base/heartbeat.h"
 #include "mnist_dist/base/log.h"
 #include "mnist_dist/base/machine.h"
 #include "run_writer.h"
@@ -86,6 +87,7 @@ static Status save(Run *run, RunStatus mark, bool best) {
 
 Status run_save(Run *run, RunStatus mark, bool best) {
     double since = clock_seconds();
+    heartbeat_phase(PHASE_CHECKPOINT);
     Status status = trainer_check(run->trainer);
     if (status != STATUS_OK) return status;
     trainer_collect(run->trainer);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "mnist_dist/base/clones.h"
+#include "mnist_dist/base/heartbeat.h"
 #include "mnist_dist/base/memory.h"
 #include "mnist_dist/base/shard.h"
 #include "mnist_dist/nn/loss.h"
@@ -236,8 +237,10 @@ static ModelPass training_pass(const Trainer *trainer, const Batch *batch, size_
 const float *trainer_forward_part(Trainer *trainer, Workspace *space, const ShardPart *part,
                                   ModelPass *pass) {
     double since = clock_seconds();
+    heartbeat_phase(PHASE_FILL);
     trainer_fill_shard(&space->batch, trainer, part->batch, part->shard);
     lap(&space->times, PHASE_FILL, &since);
+    heartbeat_phase(PHASE_FORWARD);
     *pass = training_pass(trainer, &space->batch, step_size(trainer));
     const float *logits = model_forward(trainer->model, trainer->params, space->scratch, pass);
     lap(&space->times, PHASE_FORWARD, &since);
@@ -251,6 +254,7 @@ Tally trainer_compute_part(Trainer *trainer, Workspace *space, const ShardPart *
     const float *logits = trainer_forward_part(trainer, space, part, &pass);
     double since = clock_seconds();
     Tally tally = loss_cross_entropy(logits, batch->targets, batch->labels, batch->count);
+    heartbeat_phase(PHASE_BACKWARD);
     loss_cross_entropy_gradient(space->dlogits, logits, batch->targets, batch->count,
                                 1.0f / (float)pass.batch);
     ModelGradients gradients = {gradient, trainer->has_late && !part->whole ? &trainer->late : NULL,
@@ -332,10 +336,12 @@ static Status judge_step(Trainer *trainer, const Tally *tally, double norm) {
 }
 
 Status trainer_step(Trainer *trainer, Request *request) {
+    heartbeat_step(trainer->progress.step + 1);
     trainer->request = signals_pending();
     pool_run(trainer->pool, own_shards(trainer), compute_shard, trainer);
 
     double since = clock_seconds();
+    heartbeat_phase(PHASE_SYNC);
     double norm = gradsync_reduce(trainer->sync);
     Tally tally = sum_reports(trainer, request);
     lap(&trainer->times, PHASE_SYNC, &since);
@@ -344,9 +350,11 @@ Status trainer_step(Trainer *trainer, Request *request) {
     if (status != STATUS_OK) return status;
     lap(&trainer->times, PHASE_SYNC, &since);
 
+    heartbeat_phase(PHASE_OPTIMIZER);
     trainer->rate = next_rate(trainer);
     trainer_update(trainer, norm);
     lap(&trainer->times, PHASE_OPTIMIZER, &since);
+    heartbeat_phase(PHASE_SYNC);
     gradsync_gather(trainer->sync, PARAMS);
     lap(&trainer->times, PHASE_SYNC, &since);
     note_step(trainer, &tally, norm);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mnist_dist/base/heartbeat.h"
 #include "mnist_dist/base/memory.h"
 #include "mnist_dist/base/shard.h"
 #include "trainer_parts.h"
@@ -32,6 +33,7 @@ static void measure_shard(void *context, size_t i, size_t thread) {
     Trainer *trainer = run->trainer;
     Workspace *space = &trainer->workspaces[thread];
     const size_t shard = gradsync_shards(trainer->sync).begin + i;
+    heartbeat_beat();
     const size_t n = trainer_fill_shard(&space->batch, trainer, run->batch, shard);
     float *gradient = gradsync_gradient(trainer->sync, shard);
     ModelPass pass = {

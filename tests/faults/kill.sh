@@ -4,7 +4,7 @@
 # newest checkpoint that there was, and ends with the bits of a run that was never killed.
 # shellcheck source=tests/faults/processes.sh
 . "$(dirname "$0")/processes.sh"
-whole_run
+whole_run training.epochs=3
 workers=3
 
 # choose_victim PLACE: sets `victim` to a process of the run and `who` to what it is; false if there

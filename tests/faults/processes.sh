@@ -75,7 +75,7 @@ wait_for_end() {
     while [ ${#all[@]} -gt 0 ]; do
         now_ms
         [ $((now - begin)) -le "$limit" ] ||
-            { ps -o pid,ppid,stat,wchan:20,args -p "${all[*]}"; cat "$1.txt"; fail "$1: still there after $limit ms"; }
+            { ps -o pid,ppid,stat,wchan:20,args -p "${all[*]}"; tail -n 20 "$1.txt"; fail "$1: still there after $limit ms"; }
         sleep_ms 10
         find_processes "$1"
     done
@@ -94,9 +94,9 @@ newest() {
 # went_on PLACE NEWEST: the start that wrote PLACE.txt went on from that checkpoint, if it came so far
 # as to say.
 went_on() {
-    if grep -q 'passed over\|none of its' "$1.txt"; then cat "$1.txt"; fail "$1: a bad checkpoint"; fi
+    if grep -q 'passed over\|none of its' "$1.txt"; then tail -n 20 "$1.txt"; fail "$1: a bad checkpoint"; fi
     ! grep -q '^epoch' "$1.txt" || [ -z "$2" ] || grep -q "^resuming from .*/$2:\|nothing is left" "$1.txt" ||
-        { cat "$1.txt"; fail "$1: did not go on from $2"; }
+        { tail -n 20 "$1.txt"; fail "$1: did not go on from $2"; }
 }
 
 # finishes PLACE RANKS ARGUMENTS...: the run goes on to its end and is the whole run's Same; nothing
@@ -107,34 +107,37 @@ finishes() {
     shift 2
     last=$(newest "$place")
     mpirun -np "$ranks" "$program" train "${many_steps[@]}" "$@" --out "$place" >"$place.txt" 2>&1 ||
-        { cat "$place.txt"; fail "$place: could not go on, exit code $?"; }
+        { tail -n 20 "$place.txt"; fail "$place: could not go on, exit code $?"; }
     went_on "$place" "$last"
-    [ "$(digest_of "$place.txt")" = "$reference" ] || { cat "$place.txt"; fail "$place: other bits"; }
+    [ "$(digest_of "$place.txt")" = "$reference" ] || { tail -n 20 "$place.txt"; fail "$place: other bits"; }
     cmp -s "$place/submission.csv" whole/submission.csv || fail "$place: other predictions"
     has_no_parts "$place"
     [ ! -e "$place/lock" ] || fail "$place: its lock was left"
     rm -rf "$place" "$place.txt"
 }
 
-# whole_run: the uninterrupted run on one rank: `reference`, and `span`, milliseconds that it takes.
+# whole_run ARGUMENTS...: the uninterrupted run on one rank: `reference`, and `span`, milliseconds that it takes.
 whole_run() {
     local begin
     make_digits 512 16
     now_ms
     begin=$now
-    train 1 "${many_steps[@]}" --out whole >whole.txt
+    train 1 "${many_steps[@]}" "$@" --out whole >whole.txt
     now_ms
     span=$((now - begin))
     reference=$(digest_of whole.txt)
 }
 
 # within KIND MILLISECONDS FILE: of the times in column 2 of the lines of that kind nineteen in twenty
-# are no longer than that; the rest is the machine's, whose cores others may want too.
+# are no longer than that. Not judged on a machine that does much else: this test is 6 of its load.
 within() {
-    local late
+    local late load
+    read -r load _ </proc/loadavg
     late=$(awk -v kind="$1" -v limit="$2" '$1 == kind { n++; late += $2 > limit }
         END { if (late > n / 20) print late " of " n }' "$3")
-    [ -z "$late" ] || fail "$late times a job whose $1 was killed was there for more than $2 ms"
+    [ -n "$late" ] || return 0
+    [ "${load%.*}" -lt $((6 * $(nproc))) ] || { echo "$late $1 took more than $2 ms, but the load is $load"; return 0; }
+    fail "$late times ($1) the job was there for more than $2 ms"
 }
 
 # cases SHORT LONG FUNCTION WHAT: calls the function with 1, 2 ... in so many cases.

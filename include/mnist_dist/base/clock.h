@@ -15,7 +15,10 @@ typedef enum Phase {
     PHASE_OPTIMIZER,
     PHASE_EVALUATE,
     PHASE_CHECKPOINT,
-    PHASE_COUNT
+    PHASE_COUNT,
+    PHASE_START = PHASE_COUNT, /* of these the time is not taken */
+    PHASE_END,
+    PHASE_NAMES
 } Phase;
 
 /* "fill", "forward" ... */

@@ -34,6 +34,7 @@ typedef struct TrainingOptions {
     int64_t early_stopping;     /* epochs without a better validation accuracy; 0 is never */
     int64_t divergence_retries; /* how often a run goes back when it diverges, at half the rate */
     int64_t check_replicas;     /* steps between comparisons of the ranks' parameters; 0 is never */
+    int64_t hang_timeout;       /* seconds without progress that end the job; 0: none do */
 } TrainingOptions;
 
 typedef struct CheckpointOptions {

@@ -23,7 +23,7 @@ enum {
     ALL_OF_FILES = CHANGING | OPENING | CALL_READ | CALL_CLOSE | CALL_STAT
 };
 
-typedef enum Effect { ERROR, CUT, DEATH_BEFORE, DEATH_WITHIN } Effect;
+typedef enum Effect { ERROR, CUT, DEATH_BEFORE, DEATH_WITHIN, NO_RETURN } Effect;
 
 static const struct Kind {
     const char *name;
@@ -41,6 +41,7 @@ static const struct Kind {
     {"emfile", ERROR, EMFILE, OPENING},
     {"eintr", ERROR, EINTR, CALL_READ | CALL_WRITE},
     {"sync", ERROR, EIO, CALL_SYNC},
+    {"stall", NO_RETURN, 0, CALL_SYNC},
     {"memory", ERROR, ENOMEM, CALL_ALLOCATE},
 };
 
@@ -119,6 +120,7 @@ Verdict faults_judge(Call call, const char *path) {
     if (state.at == 0 || number < state.at || (number > state.at && !state.on)) return PASSES;
     if (number == state.at) faults_report("hit %ld %d %s", number, (int)call, path);
     if (state.kind->effect == DEATH_BEFORE) kill(getpid(), SIGKILL);
+    while (state.kind->effect == NO_RETURN) pause();
     if (state.kind->effect != ERROR) return IS_CUT;
     errno = state.kind->code;
     return FAILS;
