@@ -166,7 +166,9 @@ cleanup:
 static Status make_one_folder(const char *path, Status blame) {
     struct stat info;
     if (mkdir(path, FOLDER_MODE) != 0) {
+        int code = errno;
         if (stat(path, &info) == 0 && S_ISDIR(info.st_mode)) return STATUS_OK;
+        errno = code;
         return status_fail_errno(blame, "%s: the folder cannot be made", path);
     }
     int parent = open_folder_of(path);

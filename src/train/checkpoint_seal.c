@@ -85,6 +85,16 @@ cleanup:
     return status;
 }
 
+static Status write_block(int fd, const Block *block, const char *path) {
+    for (size_t done = 0; done < sizeof *block;) {
+        ssize_t put = pwrite(fd, (const char *)block + done, sizeof *block - done, (off_t)done);
+        if (put < 0 && errno == EINTR) continue;
+        if (put < 0) return status_fail_errno(STATUS_CHECKPOINT, "%s: cannot be sealed", path);
+        done += (size_t)put;
+    }
+    return STATUS_OK;
+}
+
 Status checkpoint_seal(const char *path) {
     Status status;
     int fd = -1;
@@ -93,8 +103,7 @@ Status checkpoint_seal(const char *path) {
     TRY(open_regular(&fd, &size, O_RDWR | O_NOFOLLOW, path));
     TRY(digest_file(&digest, fd, size, path));
     Block block = make_block(size, digest);
-    if (pwrite(fd, &block, sizeof block, 0) != (ssize_t)sizeof block)
-        TRY(status_fail_errno(STATUS_CHECKPOINT, "%s: cannot be sealed", path));
+    TRY(write_block(fd, &block, path));
 cleanup:
     if (fd >= 0 && close(fd) != 0 && status == STATUS_OK)
         status = status_fail_errno(STATUS_CHECKPOINT, "%s: cannot be closed", path);

@@ -29,6 +29,18 @@ static Status log_validation(Run *run, const float *params, float *probabilities
     return comm_agree(run->comm, status);
 }
 
+/* The network is in the last checkpoint, so that a failure costs no training. */
+static Status write_submission(const char *path, const float *probabilities, size_t count) {
+    char reason[1024];
+    Status status = submission_write(path, probabilities, count);
+    if (status == STATUS_OK) return STATUS_OK;
+    snprintf(reason, sizeof reason, "%s", status_message());
+    status_clear();
+    return status_fail(status,
+                       "%s; mend that and run again: the trained network is in the last checkpoint",
+                       reason);
+}
+
 /* **Collective.** Predicts the test images and writes submission.csv on rank 0. */
 static Status predict_test(Run *run, const float *params, float *probabilities,
                            const EvaluationImages *images) {
@@ -37,7 +49,7 @@ static Status predict_test(Run *run, const float *params, float *probabilities,
     if (status != STATUS_OK) return status;
     char path[PATH_MAX];
     snprintf(path, sizeof path, "%s/submission.csv", run->directory);
-    if (comm_rank(run->comm) == 0) status = submission_write(path, probabilities, images->count);
+    if (comm_rank(run->comm) == 0) status = write_submission(path, probabilities, images->count);
     status = comm_agree(run->comm, status);
     if (status != STATUS_OK) return status;
     if (run->workload.dataset.info.test_labelled)
@@ -50,6 +62,8 @@ static Status predict_test(Run *run, const float *params, float *probabilities,
 Status run_finish(Run *run) {
     EvaluationImages validation = workload_validation(&run->workload);
     EvaluationImages test = workload_test(&run->workload);
+    Status saved = run_save_unsaved(run);
+    if (saved != STATUS_OK) return saved;
     size_t parameters = model_parameter_count(run->model);
     float *params = NULL, *probabilities = NULL;
     Status status = MEMORY_NEW(&params, parameters);

@@ -42,6 +42,9 @@ typedef struct Run {
     RowHashes trained;     /* rank 0: of the training rows */
     RunWriter *writer;     /* rank 0 */
     bool writing;          /* a write is under way, or its outcome has not been heard of */
+    bool writes_best;      /* best.h5 is part of it */
+    bool lacks_best;       /* best.h5 could not be written */
+    uint64_t saved_step;   /* of the last checkpoint whose write was begun */
     int failed_saves;      /* in a row */
     double time_limit;     /* rank 0: of clock_seconds; INFINITY if there is none */
     double longest_step;   /* rank 0: seconds, so far */
@@ -119,6 +122,9 @@ void run_write_predictions(const Run *run, const float *probabilities);
  * STATUS_CHECKPOINT. A mark other than RUN_UNDER_WAY waits for the files, and their failure is
  * STATUS_CHECKPOINT. */
 Status run_save(Run *run, RunStatus mark, bool best);
+
+/* **Collective.** The same for the state of this moment, unless it has been saved. */
+Status run_save_unsaved(Run *run);
 
 /* Rank 0: waits for the write under way; for who will read or change what is on the disk. */
 void run_settle(Run *run);

@@ -61,7 +61,11 @@ static Status judge_failure(Run *run, bool needed) {
 static Status hear_of_write(Run *run, bool needed) {
     if (!run->writing) return STATUS_OK;
     run->writing = false;
-    if (run_writer_wait(run->writer) != STATUS_OK) return judge_failure(run, needed);
+    if (run_writer_wait(run->writer) != STATUS_OK) {
+        run->lacks_best |= run->writes_best;
+        return judge_failure(run, needed);
+    }
+    run->lacks_best &= !run->writes_best;
     run->failed_saves = 0;
     return STATUS_OK;
 }
@@ -80,8 +84,11 @@ static Status save(Run *run, RunStatus mark, bool best) {
     bool needed = mark != RUN_UNDER_WAY;
     Status status = hear_of_write(run, false);
     if (status != STATUS_OK) return status;
-    if (run_writer_start(run->writer, &now, best) != STATUS_OK) return judge_failure(run, needed);
+    run->writes_best = best || (run->lacks_best && run_best_is_current(&now.progress));
+    if (run_writer_start(run->writer, &now, run->writes_best) != STATUS_OK)
+        return judge_failure(run, needed);
     run->writing = true;
+    run->saved_step = now.progress.step;
     return needed || run->failed_saves > 0 ? hear_of_write(run, needed) : STATUS_OK;
 }
 
@@ -95,4 +102,10 @@ Status run_save(Run *run, RunStatus mark, bool best) {
     status = comm_agree(run->comm, status);
     run->trainer->times.seconds[PHASE_CHECKPOINT] += clock_seconds() - since;
     return status;
+}
+
+Status run_save_unsaved(Run *run) {
+    bool saved = run->saved_step == run->trainer->progress.step && run->failed_saves == 0;
+    if (comm_max(run->comm, comm_rank(run->comm) == 0 && !saved) == 0) return STATUS_OK;
+    return run_save(run, RUN_UNDER_WAY, false);
 }
