@@ -10,8 +10,9 @@ BUILD_PACKAGES=(ca-certificates clang cmake curl fonts-dejavu-core g++ gcc libca
     protobuf-c-compiler wasi-libc zlib1g-dev)
 
 # To test it, beside those.
-TEST_PACKAGES=(chromium clang-format-14 gdb file gnuplot-nox hdf5-tools iproute2 libcmocka-dev munge
-    nodejs procps python3 python3-h5py shellcheck slurm-wlm tmux)
+TEST_PACKAGES=(chromium clang-format-14 file gdb gnuplot-nox hdf5-tools iproute2
+    libclang-rt-dev libcmocka-dev munge nodejs procps python3 python3-h5py shellcheck slurm-wlm
+    tmux)
 # Others' packages of nodejs have npm in them, and Debian's npm does not go with those.
 command -v npm >/dev/null || TEST_PACKAGES+=(npm)
 

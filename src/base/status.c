@@ -8,12 +8,19 @@
 
 static _Thread_local char message[2048];
 
+/* Names and values from files end up in the line: none may end it, or speak to a terminal. */
+static void keep_one_line(void) {
+    for (char *c = message; *c != '\0'; c++)
+        if ((unsigned char)*c < ' ' || *c == 127) *c = '?';
+}
+
 Status status_fail(Status code, const char *format, ...) {
     if (message[0] != '\0') return code;
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
+    keep_one_line();
     return code;
 }
 
@@ -24,6 +31,7 @@ Status status_fail_errno(Status code, const char *format, ...) {
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
+    keep_one_line();
     size_t used = strlen(message);
     snprintf(message + used, sizeof message - used, ": %s", strerror(error));
     return code;

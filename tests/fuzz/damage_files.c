@@ -176,7 +176,8 @@ static const struct Kind {
     void (*write)(const char *path, int generation);
     Status (*read)(const char *path);
 } KINDS[DAMAGE_FILES] = {
-    {"checkpoint.h5", 40, STATUS_CHECKPOINT, write_checkpoint, read_checkpoint},
+    [DAMAGE_CHECKPOINT] = {"checkpoint.h5", 40, STATUS_CHECKPOINT, write_checkpoint,
+                           read_checkpoint},
     {"digits.h5", 30, STATUS_DATA, write_digits, read_digits},
     {"predictions.h5", 15, STATUS_DATA, write_predictions, read_predictions},
     {"metrics.h5", 15, STATUS_DATA, write_metrics, read_metrics},
@@ -190,6 +191,7 @@ void damage_make_file(DamageFile *file, size_t i) {
     file->old_bytes = slurp(&file->old_count, kind->path);
     kind->write(kind->path, 2);
     file->bytes = slurp(&file->count, kind->path);
+    memcpy(&file->content, file->bytes + 24, sizeof file->content);
     file->filled = malloc(file->count * sizeof *file->filled);
     for (size_t at = 0; at < file->count; at++)
         if (file->bytes[at] != 0) file->filled[file->filled_count++] = at;

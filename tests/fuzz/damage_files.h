@@ -13,11 +13,12 @@ typedef struct DamageFile {
     Status (*read)(const char *path);
     uint8_t *bytes, *old_bytes; /* of the file, and of its generation before */
     size_t count, old_count;
+    size_t content; /* bytes in front of the seal's digests, if it has these */
     size_t *filled; /* (filled_count) where its bytes are not zero */
     size_t filled_count;
 } DamageFile;
 
-enum { DAMAGE_FILES = 4 };
+enum { DAMAGE_CHECKPOINT, DAMAGE_FILES = 4 };
 
 /* Makes the i-th file; whatever fails ends the program with a line. */
 void damage_make_file(DamageFile *file, size_t i);

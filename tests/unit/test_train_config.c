@@ -295,10 +295,11 @@ static void test_texts_are_one_line_of_utf8_that_fits(void **state) {
     (void)state;
     static const char expected[] = ": expected one line of UTF-8 text, of 1 to 1023 bytes";
     const char *const wrong[] = {"", "a\nb", "a\x01", "caf\xe9", "\xc2\x85"};
+    const char *const shown[] = {"", "a?b", "a?", "caf\xe9", "\xc2\x85"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         char assignment[64], line[160];
         snprintf(assignment, sizeof assignment, "data.path=%s", wrong[i]);
-        snprintf(line, sizeof line, "command line: %s%s", assignment, expected);
+        snprintf(line, sizeof line, "command line: data.path=%s%s", shown[i], expected);
         expect_set(assignment, line);
     }
     char longest[10 + 1025] = "data.path=";

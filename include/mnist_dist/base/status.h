@@ -18,7 +18,8 @@ typedef enum Status {
     STATUS_STOPPED = 75    /* stopped by a signal with a checkpoint written: resume it */
 } Status;
 
-/* Records the line (no newline at its end) unless one is pending on this thread; returns `code`. */
+/* Records the line (no newline at its end) unless one is pending on this thread; returns `code`.
+ * Control characters in it, which names and values may bring along, become question marks. */
 Status status_fail(Status code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* As status_fail, with ": " and the text of `errno` after the line. */
