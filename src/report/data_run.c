@@ -173,8 +173,9 @@ static json_t *restart(const Restart *at) {
     const time_t moment = (time_t)at->time;
     if (gmtime_r(&moment, &parts) != NULL)
         strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", &parts);
-    return json_pack("{s:I,s:I,s:s,s:I}", "step", (json_int_t)at->step, "epoch",
-                     (json_int_t)at->epoch, "date", date, "ranks", (json_int_t)at->ranks);
+    return json_pack("{s:I,s:I,s:s,s:I,s:I}", "step", (json_int_t)at->step, "epoch",
+                     (json_int_t)at->epoch, "date", date, "ranks", (json_int_t)at->ranks,
+                     "diverged", (json_int_t)at->diverged);
 }
 
 static json_t *restarts(const History *history) {

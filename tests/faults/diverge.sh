@@ -63,6 +63,11 @@ train 3 "${wild[@]}" --out stops >stops.txt || rc=$?
 [ $rc -eq 5 ] || { cat stops.txt; fail "exit code $rc without retries"; }
 grep -q 'step [0-9]*: the loss is not finite in [1-8] of 8 shards, first in shard .* of rank .*training row.*; lower optimizer.learning_rate' \
     stops.txt || { cat stops.txt; fail "the culprit is not named"; }
+
+# Gone on with elsewhere, from within the epoch that diverged: its beginning is taken along.
+from=$(printf '%s\n' stops/checkpoints/step-*.h5 | tail -n 1)
+train 3 "${wild[@]}" --out moved $retries --resume "$from" >moved.txt || { cat moved.txt; fail "moved"; }
+same moved.txt "from $from" moved
 rc=0
 train 2 "${wild[@]}" --out stops training.divergence_retries=1 >stops.txt || rc=$?
 [ $rc -eq 5 ] || { cat stops.txt; fail "exit code $rc with one retry"; }
@@ -74,18 +79,6 @@ same stops.txt "stopped and told to go on" stops
 train 2 "${wild[@]}" --out few $retries checkpoint.every_steps=1 checkpoint.keep=1 \
     checkpoint.every_epochs=0 >few.txt || { cat few.txt; fail "exit code $?"; }
 same few.txt "with one checkpoint kept" few
-
-# Gone on with elsewhere, from within the epoch that diverges.
-step=$(sed -n 's/.*step \([0-9]*\): the loss is not finite.*/\1/p' whole.txt | tail -n 1)
-"${alone[@]}" "$program" train "${wild[@]}" --out kept $retries checkpoint.keep=99 >kept.txt 2>&1
-mkdir elsewhere
-cp kept/checkpoints/best.h5 elsewhere/
-for file in kept/checkpoints/step-*.h5; do
-    [ "$(basename "$file")" \> "$(printf 'step-%08d.h5' "$step")" ] || cp "$file" elsewhere/
-done
-from=$(printf '%s\n' elsewhere/step-*.h5 | tail -n 1)
-train 3 "${wild[@]}" --out moved $retries --resume "$from" >moved.txt || { cat moved.txt; fail "moved"; }
-same moved.txt "from $from" moved
 
 # Back to the initial weights, where the first epoch diverges already.
 steep=("${wild[@]}" schedule.warmup_epochs=0 optimizer.learning_rate=4 training.divergence_retries=20)

@@ -4,7 +4,8 @@
  * (times are not). metrics.h5 and metrics.csv are rewritten whole and renamed each time, since a
  * small file that is replaced can always be opened by a reader and has no repeated header and no
  * lost row after a resume. The same groups stand under /history of a checkpoint. What older
- * versions did not write, phases and restarts, is optional when a file is read. */
+ * versions did not write, phases, restarts and their divergences, is optional when a file is read.
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -47,7 +48,8 @@ typedef struct Restart {
     int64_t step, epoch; /* done by then */
     int64_t time;        /* seconds since 1970 */
     int64_t ranks;
-    int64_t diverged; /* the step that diverged, from 1; 0: a resume, or an older file */
+    int64_t diverged; /* the step that diverged, or the one after the evaluation that did, from 1;
+                         0: a resume, or an older file */
 } Restart;
 
 /* Restarts are told to rank 0 alone, which writes them. */

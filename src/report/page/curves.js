@@ -71,7 +71,7 @@ function trailingMean(values, n) {
 
 const epochText = (x) => `epoch ${figure(x, 6)}`;
 const stepText = (run) => (x) => `step ${count(x)}${run.steps_per_epoch ? `, epoch ${Math.floor((x - 1) / run.steps_per_epoch) + 1}` : ''}`;
-const restartMarks = (run, by) => (run.restarts || []).map((restart) => ({ label: 'restart',
+const restartMarks = (run, by) => (run.restarts || []).map((restart) => ({ label: restart.diverged ? 'setback' : 'restart',
   x: by === 'step' ? restart.step + 0.5 : Math.max(1, run.steps_per_epoch ? restart.step / run.steps_per_epoch : restart.epoch - 0.5) }));
 
 function epochRows(run, ...keys) {
@@ -144,8 +144,11 @@ function phaseChart(run) {
 }
 
 function restartList(section, run) {
-  const restarts = run.restarts || [];
-  if (!restarts.length) return;
-  append(section, [el('p', { class: 'note' }, 'Taken up again ', restarts.map((restart, i) => [i ? '; ' : '',
+  const all = run.restarts || [];
+  const restarts = all.filter((restart) => !restart.diverged);
+  const setbacks = all.filter((restart) => restart.diverged);
+  if (restarts.length) append(section, [el('p', { class: 'note' }, 'Taken up again ', restarts.map((restart, i) => [i ? '; ' : '',
     `after step ${count(restart.step)} (epoch ${count(restart.epoch)})${restart.date ? `, ${moment(restart.date)}` : ''}${known(restart.ranks) ? `, on ${plural(restart.ranks, 'rank')}` : ''}`]), '.')]);
+  if (setbacks.length) append(section, [el('p', { class: 'note' }, 'Diverged, and went back at half the learning rate, ', setbacks.map((setback, i) => [i ? '; ' : '',
+    `before step ${count(setback.diverged)} to ${setback.step ? `step ${count(setback.step)} (epoch ${count(setback.epoch)})` : 'the initial weights'}`]), '.')]);
 }
