@@ -91,8 +91,9 @@ static bool is_tree_sum(const float *sum, float *const all[], size_t shards, Ran
 /* Moves the sum to vector 0, as an optimizer would, and gives it to all. */
 static const float *gather_sum(GradSync *sync) {
     Range slice = gradsync_slice(sync);
-    memcpy(gradsync_vector(sync, 0) + slice.begin, gradsync_sum(sync),
-           (slice.end - slice.begin) * sizeof(float));
+    const float *sum = gradsync_sum(sync);
+    float *vector = gradsync_vector(sync, 0);
+    for (size_t i = slice.begin; i < slice.end; i++) vector[i] = sum[i - slice.begin];
     gradsync_gather(sync, 0);
     return gradsync_vector(sync, 0);
 }
