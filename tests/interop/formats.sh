@@ -40,7 +40,8 @@ check() {
 import h5py, numpy
 file = h5py.File("run/predictions.h5")["validation"]
 images = file["images"][:].reshape(-1, 28, 28, 1).astype("f4") / numpy.float32(255)
-numpy.savez("images.npz", images=images[:1000], probabilities=file["probabilities"][:1000])'
+numpy.savez("images.npz", images=images[:1000], probabilities=file["probabilities"][:1000],
+    labels=file["labels"][:1000])'
     "$python" "$source/tests/interop/check_formats.py" .
 }
 

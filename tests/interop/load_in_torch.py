@@ -53,4 +53,4 @@ if __name__ == "__main__":
         images = torch.from_numpy(data["images"].transpose(0, 3, 1, 2).copy())
         difference = abs(model(images).numpy() - data["probabilities"]).max()
     print(f"{len(data['images'])} images, largest difference {difference:.2e}")
-    sys.exit(difference > 1e-5)
+    sys.exit(int(difference > 1e-5))
