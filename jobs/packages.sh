@@ -11,8 +11,8 @@ BUILD_PACKAGES=(ca-certificates clang cmake curl fonts-dejavu-core g++ gcc libca
 
 # To test it, beside those.
 TEST_PACKAGES=(chromium clang-format-14 file gdb gnuplot-nox hdf5-tools iproute2
-    libclang-rt-dev libcmocka-dev munge nodejs procps python3 python3-h5py shellcheck slurm-wlm
-    tmux)
+    libclang-rt-dev libcmocka-dev munge nodejs procps python3 python3-h5py python3-venv
+    shellcheck slurm-wlm tmux)
 # Others' packages of nodejs have npm in them, and Debian's npm does not go with those.
 command -v npm >/dev/null || TEST_PACKAGES+=(npm)
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "command/command.h"
+#include "command/run_events.h"
 #include "command/run_page.h"
 #include "mnist_dist/base/log.h"
 #include "mnist_dist/base/memory.h"
@@ -102,8 +103,10 @@ static Status name_remedy(Status status) {
 static Status train_one(Comparison *comparison, size_t run) {
     size_t count = comparison->arguments->file_count;
     Config config = comparison->configs[run % count];
-    RunRequest request = {
-        .directory = comparison->directories[run], .resume = "auto", .report = run_page_make};
+    RunRequest request = {.directory = comparison->directories[run],
+                          .resume = "auto",
+                          .report = run_page_make,
+                          .events = run_events_write};
     config.training.seed = (int64_t)(run / count);
     log_line("%s (%zu of %zu)", request.directory, run + 1, count * comparison->seeds);
     Status status = run_train(comparison->comm, &config, &request);

@@ -119,6 +119,7 @@ const ConfigKey CONFIG_KEYS[] = {
 
     BOOL(output.predict, CHANGES_NOTHING, "true", "write submission.csv at the end"),
     CHOICE(output.report, CHANGES_NOTHING, "end", REPORT_NAMES, "when report.html is made"),
+    BOOL(output.tensorboard, CHANGES_NOTHING, "false", "write event files for TensorBoard"),
 };
 
 const size_t CONFIG_KEY_COUNT = sizeof CONFIG_KEYS / sizeof *CONFIG_KEYS;

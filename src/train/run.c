@@ -318,7 +318,7 @@ static void watch(const Run *run) {
 }
 
 Status run_train(Comm *comm, const Config *config, const RunRequest *request) {
-    Run run = {.comm = comm, .config = config, .report = request->report};
+    Run run = {.comm = comm, .config = config, .request = request};
     run_time_start(&run, request->seconds);
     Checkpoint checkpoint = {0};
     bool found = false, finished = false;

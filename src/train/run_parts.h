@@ -53,7 +53,7 @@ typedef struct Run {
     double drawn, shown;   /* when the progress line was last drawn, the file last written */
     PhaseTimes noted;      /* of this rank when the last epoch ended */
     float *probabilities;  /* (held out, 10) of the last epoch if output.report is checkpoints */
-    void (*report)(const char *directory); /* RunRequest.report */
+    const RunRequest *request;
 } Run;
 
 /* How a run is to begin: what RunRequest.resume says. */

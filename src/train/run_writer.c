@@ -114,13 +114,15 @@ static void write_metrics(const RunWriter *writer) {
     status_clear();
 }
 
-/* The run's page, if it is time. */
-static void make_report(const RunWriter *writer) {
+/* What others make of it: the page, if it is time, and TensorBoard's events. */
+static void show(const RunWriter *writer) {
     const Run *run = writer->run;
     int when = run->config->output.report;
     bool finished = writer->snapshot.progress.status == RUN_FINISHED;
     bool due = when == REPORT_AT_CHECKPOINTS || (when == REPORT_AT_END && finished);
-    if (due && run->report != NULL) run->report(run->directory);
+    if (due && run->request->report != NULL) run->request->report(run->directory);
+    if (run->config->output.tensorboard && run->request->events != NULL)
+        run->request->events(run->directory, &writer->snapshot);
 }
 
 static Status write_all(void *context) {
@@ -130,7 +132,7 @@ static Status write_all(void *context) {
     if (status != STATUS_OK) return status;
     write_metrics(writer);
     writer->longest = fmax(writer->longest, clock_seconds() - since);
-    make_report(writer);
+    show(writer);
     return STATUS_OK;
 }
 

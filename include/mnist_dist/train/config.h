@@ -49,8 +49,9 @@ typedef enum ReportWhen { REPORT_AT_END, REPORT_AT_CHECKPOINTS, REPORT_NEVER } R
 extern const char *const REPORT_NAMES[];
 
 typedef struct OutputOptions {
-    bool predict; /* write submission.csv at the end if the data hold test images */
-    int report;   /* a ReportWhen: when the run's page is made */
+    bool predict;     /* write submission.csv at the end if the data hold test images */
+    int report;       /* a ReportWhen: when the run's page is made */
+    bool tensorboard; /* write event files for TensorBoard */
 } OutputOptions;
 
 typedef struct Config {
