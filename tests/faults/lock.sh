@@ -17,7 +17,7 @@ launch 2 busy training.epochs=9999
 until_saved busy
 cp busy/log.txt busy.log
 expect_error 2 "busy/lock: process [0-9]+ on host $(hostname) has been writing into this folder since 20[0-9TZ:-]+; .*--out" \
-    "$program" train "${endless[@]}" --out busy
+    timeout 60 "$program" train "${endless[@]}" --out busy
 head -c "$(stat -c %s busy.log)" busy/log.txt | cmp - busy.log || fail "the second run wrote into the first one's log"
 if grep -q 'resuming' busy/log.txt; then fail "the second run wrote into the first one's log"; fi
 find_rank busy 0
@@ -50,7 +50,7 @@ echo "lost lock: 4"
 
 # One of another host cannot be judged, until its file is removed.
 expect_error 2 "busy/lock: process 7 on host elsewhere, which cannot be looked at.* remove this file" \
-    "$program" train "${endless[@]}" --out busy
+    timeout 60 "$program" train "${endless[@]}" --out busy
 [ "$(newest busy)" = "$last" ] || fail "refused, but wrote"
 rm busy/lock
 launch 2 busy training.epochs=9999
