@@ -15,8 +15,20 @@ declare -A where=([fill]=batch_fill_training [forward]='model_forward if pass->t
     [backward]=model_backward [sync]=gradsync_reduce [optimizer]=trainer_update
     [evaluate]=batch_fill_rows [checkpoint]=trainer_collect)
 
+# Without gdb, or where it may not look at other processes, ranks are stopped at random moments.
+sleep 60 &
+sleeper=$!
+gdb -p $sleeper -batch -nx -ex detach 2>&1 </dev/null | grep -q '^\[Inferior 1' || phases=('[a-z]+')
+kill $sleeper
+
 # halt PHASE: stops `process` where that phase begins; false if it ended before.
 halt() {
+    if [ "$1" = '[a-z]+' ]; then
+        random "$span"
+        sleep_ms "$drawn"
+        kill -STOP "$process" 2>/dev/null
+        return
+    fi
     gdb -p "$process" -batch -nx -iex 'set debuginfod enabled off' -iex 'set auto-solib-add off' -ex "tbreak ${where[$1]}" \
         -ex continue -ex "shell kill -STOP $process" -ex detach >"$place.gdb" 2>&1 </dev/null || true
     grep -q '^State:.*stopped' "/proc/$process/status" 2>/dev/null

@@ -137,7 +137,7 @@ within() {
         END { if (late > n / 20) print late " of " n }' "$3")
     [ -n "$late" ] || return 0
     [ "${load%.*}" -lt $((6 * $(nproc))) ] || { echo "$late $1 took more than $2 ms, but the load is $load"; return 0; }
-    fail "$late times ($1) the job was there for more than $2 ms"
+    fail "$1: $late were later than $2 ms"
 }
 
 # cases SHORT LONG FUNCTION WHAT: calls the function with 1, 2 ... in so many cases.
