@@ -44,6 +44,9 @@ each() {
     mapfile -t lines
     for ((w = 0; w < jobs; w++)); do
         (
+            # Processes that start and end in one folder at a time may take Open MPI's away.
+            export TMPDIR=$work/tmp-$w
+            mkdir -p "$TMPDIR"
             for ((i = w; i < ${#lines[@]}; i += jobs)); do
                 [ ! -e failed ] || exit 1
                 trap 'touch "$work/failed"' EXIT

@@ -1,0 +1,98 @@
+#!/usr/bin/env bash
+# Any one allocation of the program's own that fails, once or from then on: one clear line and a
+# documented exit code, no crash, no part of a file; what the run had written is gone on from to the
+# same bits. Open MPI's and HDF5's allocations are left alone.
+# shellcheck source=tests/faults/common.sh
+. "$(dirname "$0")/common.sh"
+make_digits 128 8
+
+"${alone[@]}" "$program" train "${toy[@]}" --out whole >whole.txt
+reference=$(digest_of whole.txt)
+
+# speaks PLACE CODE: one line of error if it failed, and only words of warning beside it.
+speaks() {
+    local errors
+    case $2 in 0 | 1 | 4) ;; *) cat "$1".*; fail "$1: exit code $2" ;; esac
+    errors=$(grep -c '^mnist_dist: error: .*[a-z]' "$1.err" || true)
+    [ "$errors" -eq $(($2 != 0)) ] || { cat "$1".*; fail "$1: $errors lines of error, code $2"; }
+    if grep -Ev '^mnist_dist: (error|warning): .*[a-z]' "$1.err"; then fail "$1: other lines"; fi
+}
+
+# starves PLACE NUMBER once|on COMMAND...: sets rc.
+starves() {
+    local place=$1 number=$2 on=()
+    [ "$3" = once ] || on=(FAULTS_ON=1)
+    shift 3
+    mkdir "$place"
+    rc=0
+    faulty "$place" memory "$number" "${on[@]}" "$@" >"$place.out" 2>"$place.err" || rc=$?
+}
+
+# trains NUMBER once|on: one case.
+trains() {
+    local place=$work/train-$1-$2 rc
+    starves "$place" "$1" "$2" "${alone[@]}" "$program" train "${toy[@]}" --out "$place/run"
+    speaks "$place" "$rc"
+    has_no_parts "$place"
+    if [ "$rc" -ne 0 ]; then
+        "${alone[@]}" "$program" train "${toy[@]}" --out "$place/run" >"$place.out" 2>&1 ||
+            { cat "$place".*; fail "$place: does not go on"; }
+    fi
+    [ "$(digest_of "$place.out")" = "$reference" ] || { cat "$place".*; fail "$place: other bits"; }
+    cmp -s "$place/run/submission.csv" whole/submission.csv || fail "$place: other predictions"
+    rm -rf "$place" "$place".*
+}
+
+# command NAME PLACE: runs a command that writes to PLACE/output, or to standard output.
+command() {
+    case $1 in
+    import) "${faults[@]}" "$program" import train.csv test.csv -o "$2/output" ;;
+    evaluate) "${faults[@]}" "${alone[@]}" "$program" evaluate $best --data digits.h5 ;;
+    predict) "${faults[@]}" "${alone[@]}" "$program" predict $best --data digits.h5 -o "$2/output" ;;
+    report) "${faults[@]}" "$program" report whole -o "$2/output" ;;
+    resume)
+        "${faults[@]}" "${alone[@]}" "$program" train "${toy[@]}" --out "$2/run" \
+            --resume whole/checkpoints/step-00000002.h5
+        ;;
+    esac
+}
+
+# runs NAME NUMBER once|on: one case of a command; number 0: its outcome is the one to compare with.
+runs() {
+    local place=$work/$1-$2-$3 rc=0
+    mkdir "$place"
+    faults=(env LD_PRELOAD="$build/tests/libfaults.so" FAULTS_FOLDER="$place" FAULTS_KIND=memory
+        FAULTS_AT="$2" FAULTS_REPORT="$place.report")
+    [ "$3" = once ] || faults+=(FAULTS_ON=1)
+    command "$1" "$place" >"$place.out" 2>"$place.err" || rc=$?
+    [ "$2" != 0 ] || return 0
+    speaks "$place" "$rc"
+    has_no_parts "$place"
+    if [ "$rc" -ne 0 ]; then
+        [ ! -e "$place/output" ] || fail "$place: failed, and left an output"
+    elif [ "$1" = resume ]; then
+        [ "$(digest_of "$place.out")" = "$reference" ] || fail "$place: other bits"
+    elif [ "$1" = evaluate ]; then
+        cmp "$place.out" "$work/evaluate-0-once.out" || fail "$place: another outcome"
+    elif [ "$1" != report ]; then
+        cmp "$place/output" "$work/$1-0-once/output" || fail "$place: another output"
+    fi
+    rm -rf "$place" "$place".*
+}
+
+calls=$(count_calls memory "${toy[@]}")
+for on in once on; do
+    for ((k = 1; k <= calls; k++)); do echo $k $on; done | each trains
+    echo "train, $on: all $calls allocations"
+done
+
+best=whole/checkpoints/best.h5
+for name in import evaluate predict report resume; do
+    runs $name 0 once
+    calls=$(sed -n 's/^counted //p' $name-0-once.report)
+    [ "${calls:-0}" -gt 0 ] || { cat $name-0-once.*; fail "$name: nothing is allocated"; }
+    for on in once on; do
+        for ((k = 1; k <= calls; k++)); do echo $name $k $on; done | each runs
+    done
+    echo "$name: all $calls allocations, once and from then on"
+done
