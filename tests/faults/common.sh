@@ -16,24 +16,29 @@ toy=(--config "$source/configs/smoke.yaml" --data "$work/digits.h5" data.limit=0
     "model.layers=flatten, dense 10 softmax" training.batch_size=48 training.epochs=1
     checkpoint.every_steps=2 output.report=never)
 
-# faulty PLACE KIND NUMBER COMMAND...: the command with the NUMBER-th call on files under PLACE going
-# wrong (tests/faults/preload/faults.h); 0: none, but they are counted. Its report is PLACE.report.
-faulty() {
-    local place=$1 kind=$2 number=$3
-    shift 3
-    env LD_PRELOAD="$build/tests/libfaults.so" FAULTS_FOLDER="$place" FAULTS_KIND="$kind" \
-        FAULTS_AT="$number" FAULTS_REPORT="$place.report" "$@"
+# set_faults PLACE KIND NUMBER [VARIABLE=VALUE ...]: `faults` is what stands in front of a program whose
+# NUMBER-th call on files under PLACE is to go wrong (tests/faults/preload/faults.h); 0: none, but
+# they are counted. Its report is PLACE.report.
+set_faults() {
+    faults=(env LD_PRELOAD="$build/tests/libfaults.so" FAULTS_FOLDER="$1" FAULTS_KIND="$2"
+        FAULTS_AT="$3" FAULTS_REPORT="$1.report" "${@:4}")
 }
 
 # count_calls KIND ARGUMENTS...: how many calls of the kind a training with these arguments makes.
 count_calls() {
-    local kind=$1
-    shift
+    local faults
     mkdir -p "$work/count"
-    faulty "$work/count" "$kind" 0 "${alone[@]}" "$program" train "$@" --out count/run >count.txt 2>&1 ||
+    set_faults "$work/count" "$1" 0
+    "${alone[@]}" "${faults[@]}" "$program" train "${@:2}" --out count/run >count.txt 2>&1 ||
         { cat count.txt; fail "a training without faults"; }
     sed -n 's/^counted //p' count.report
     rm -rf count count.report
+}
+
+# spread COUNT MOST: that many numbers from 1 to MOST, evenly.
+spread() {
+    local i
+    for ((i = 0; i < $1; i++)); do echo $((1 + i * ($2 - 1) / ($1 - 1))); done
 }
 
 # each FUNCTION: calls it with the words of each line of standard input, in as many processes as

@@ -37,11 +37,11 @@ ends_alike() {
 
 # meets KIND NUMBER once|on: one case.
 meets() {
-    local place=$work/$1-$2-$3 rc=0 on=()
-    [ "$3" = once ] || on=(FAULTS_ON=1)
+    local place=$work/$1-$2-$3 rc=0 faults
     mkdir "$place"
-    faulty "$place" "$1" "$2" "${on[@]}" "${alone[@]}" \
-        "$program" train "${toy[@]}" --out "$place/run" >"$place.out" 2>"$place.err" || rc=$?
+    set_faults "$place" "$1" "$2"
+    [ "$3" = once ] || faults+=(FAULTS_ON=1)
+    "${alone[@]}" "${faults[@]}" "$program" train "${toy[@]}" --out "$place/run" >"$place.out" 2>"$place.err" || rc=$?
     case $rc in 0 | 1 | 4) ;; *) cat "$place".*; fail "$place: exit code $rc" ;; esac
     speaks_clearly "$place" $rc
     is_sound "$place"

@@ -18,20 +18,14 @@ speaks() {
     if grep -Ev '^mnist_dist: (error|warning): .*[a-z]' "$1.err"; then fail "$1: other lines"; fi
 }
 
-# starves PLACE NUMBER once|on COMMAND...: sets rc.
-starves() {
-    local place=$1 number=$2 on=()
-    [ "$3" = once ] || on=(FAULTS_ON=1)
-    shift 3
-    mkdir "$place"
-    rc=0
-    faulty "$place" memory "$number" "${on[@]}" "$@" >"$place.out" 2>"$place.err" || rc=$?
-}
-
 # trains NUMBER once|on: one case.
 trains() {
-    local place=$work/train-$1-$2 rc
-    starves "$place" "$1" "$2" "${alone[@]}" "$program" train "${toy[@]}" --out "$place/run"
+    local place=$work/train-$1-$2 rc=0 faults
+    mkdir "$place"
+    set_faults "$place" memory "$1"
+    [ "$2" = once ] || faults+=(FAULTS_ON=1)
+    "${alone[@]}" "${faults[@]}" "$program" train "${toy[@]}" --out "$place/run" >"$place.out" \
+        2>"$place.err" || rc=$?
     speaks "$place" "$rc"
     has_no_parts "$place"
     if [ "$rc" -ne 0 ]; then
@@ -47,11 +41,11 @@ trains() {
 command() {
     case $1 in
     import) "${faults[@]}" "$program" import train.csv test.csv -o "$2/output" ;;
-    evaluate) "${faults[@]}" "${alone[@]}" "$program" evaluate $best --data digits.h5 ;;
-    predict) "${faults[@]}" "${alone[@]}" "$program" predict $best --data digits.h5 -o "$2/output" ;;
+    evaluate) "${alone[@]}" "${faults[@]}" "$program" evaluate $best --data digits.h5 ;;
+    predict) "${alone[@]}" "${faults[@]}" "$program" predict $best --data digits.h5 -o "$2/output" ;;
     report) "${faults[@]}" "$program" report whole -o "$2/output" ;;
     resume)
-        "${faults[@]}" "${alone[@]}" "$program" train "${toy[@]}" --out "$2/run" \
+        "${alone[@]}" "${faults[@]}" "$program" train "${toy[@]}" --out "$2/run" \
             --resume whole/checkpoints/step-00000002.h5
         ;;
     esac
@@ -59,10 +53,9 @@ command() {
 
 # runs NAME NUMBER once|on: one case of a command; number 0: its outcome is the one to compare with.
 runs() {
-    local place=$work/$1-$2-$3 rc=0
+    local place=$work/$1-$2-$3 rc=0 faults
     mkdir "$place"
-    faults=(env LD_PRELOAD="$build/tests/libfaults.so" FAULTS_FOLDER="$place" FAULTS_KIND=memory
-        FAULTS_AT="$2" FAULTS_REPORT="$place.report")
+    set_faults "$place" memory "$2"
     [ "$3" = once ] || faults+=(FAULTS_ON=1)
     command "$1" "$place" >"$place.out" 2>"$place.err" || rc=$?
     [ "$2" != 0 ] || return 0
@@ -95,4 +88,24 @@ for name in import evaluate predict report resume; do
         for ((k = 1; k <= calls; k++)); do echo $name $k $on; done | each runs
     done
     echo "$name: all $calls allocations, once and from then on"
+done
+
+# Both of two ranks leave with one line when one of them has no memory.
+most=$(($(count_calls memory "${toy[@]}") - 40)) # rank 1 allocates less
+for rank in 0 1; do
+    for on in once on; do
+        count=$([ -n "$long" ] && echo $most || echo 6)
+        for k in $(spread "$count" $most); do
+            place=$work/ranks-$rank-$k-$on rc=0
+            mkdir "$place"
+            set_faults "$place" memory "$k" FAULTS_RANK=$rank
+            [ $on = once ] || faults+=(FAULTS_ON=1)
+            timeout -k 1 60 mpirun -quiet -np 2 "${faults[@]}" "$program" train "${toy[@]}" \
+                --out "$place/run" >"$place.out" 2>"$place.err" || rc=$?
+            speaks "$place" $rc
+            has_no_parts "$place"
+            rm -rf "$place" "$place".*
+        done
+        echo "rank $rank of 2, $on: $count of $most allocations"
+    done
 done
