@@ -72,3 +72,50 @@ has_no_parts() {
     parts=$(find "$1" -name '.*' -type f)
     [ -z "$parts" ] || fail "parts were left: $parts"
 }
+
+# make_reference: digits.h5; a run without faults in `whole`, its digest in `reference`; and good.txt,
+# the checkpoints that it writes.
+make_reference() {
+    make_digits 128 8
+    "${alone[@]}" "$program" train "${toy[@]}" --out whole >whole.txt
+    reference=$(digest_of whole.txt)
+    "$build/tests/faults_checkpoints" whole/checkpoints | sort >good.txt
+    [ "$(wc -l <good.txt)" -eq 3 ] || { cat good.txt; fail "not three checkpoints"; }
+}
+
+# speaks_clearly PLACE CODE: the exit code is documented; PLACE.err has one line of error if it is
+# not 0, and nothing else but a few warnings.
+speaks_clearly() {
+    local errors
+    case $2 in 0 | 1 | 4) ;; *) cat "$1".*; fail "$1: exit code $2" ;; esac
+    errors=$(grep -c '^mnist_dist: error: ' "$1.err" || true)
+    [ "$errors" -eq $(($2 != 0)) ] || { cat "$1".*; fail "$1: $errors lines of error, code $2"; }
+    if grep -Ev '^mnist_dist: (error|warning): .*[a-z]' "$1.err"; then fail "$1: other lines"; fi
+    [ "$(wc -l <"$1.err")" -le 12 ] || { cat "$1.err"; fail "$1: too many lines"; }
+}
+
+# is_sound PLACE: its checkpoints are whole, and are those of a run without faults.
+is_sound() {
+    [ -d "$1/run/checkpoints" ] || return 0
+    "$build/tests/faults_checkpoints" "$1/run/checkpoints" >"$1.list" ||
+        { cat "$1".*; fail "$1: a bad checkpoint was published"; }
+    if grep -vxFf "$work/good.txt" "$1.list"; then fail "$1: no checkpoint of this run"; fi
+}
+
+# ends_alike PLACE OUTPUT: this output's run is as the one without faults, best.h5 included.
+ends_alike() {
+    [ "$(digest_of "$2")" = "$reference" ] || { cat "$1".*; fail "$1: other bits"; }
+    cmp -s "$1/run/submission.csv" "$work/whole/submission.csv" ||
+        { cat "$1".*; fail "$1: other predictions"; }
+    "$build/tests/faults_checkpoints" "$1/run/checkpoints" | grep -q '^best.h5 ' ||
+        grep -q 'warning: .*best' "$1.err" || { cat "$1".*; fail "$1: best.h5 is missing"; }
+}
+
+# goes_on PLACE: what is left of the run ends as if nothing had been.
+goes_on() {
+    "${alone[@]}" "$program" train "${toy[@]}" --out "$1/run" >"$1.again" 2>&1 ||
+        { cat "$1".*; fail "$1: does not go on"; }
+    if grep -q 'passed over' "$1.again"; then cat "$1.again"; fail "$1: a bad file"; fi
+    ends_alike "$1" "$1.again"
+    has_no_parts "$1/run"
+}

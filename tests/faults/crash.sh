@@ -4,10 +4,7 @@
 # temporary behind, and ends with the bits of a run that never died.
 # shellcheck source=tests/faults/common.sh
 . "$(dirname "$0")/common.sh"
-make_digits 128 8
-
-"${alone[@]}" "$program" train "${toy[@]}" --out whole >whole.txt
-reference=$(digest_of whole.txt)
+make_reference
 
 # resumes PLACE COMMAND...: the command ends the run in PLACE as if nothing had been.
 resumes() {
