@@ -31,6 +31,14 @@ Status h5file_refuse(H5File *file, const char *object, const char *format, ...) 
     return status_fail(file->failure, "%s", file->line);
 }
 
+Status h5file_starve(H5File *file) {
+    Status blame = file->blame;
+    file->blame = STATUS_FAILED;
+    h5file_refuse(file, "", "out of memory");
+    file->blame = blame;
+    return file->failure;
+}
+
 /* The innermost entry of the error stack; its operating system's part alone if it has one. */
 static herr_t take_reason(unsigned depth, const H5E_error2_t *entry, void *reason) {
     static const char MARK[] = "error message = '";

@@ -127,7 +127,7 @@ static Status read_variable_text(char **text, H5File *file, const Attribute *att
     if (status != STATUS_OK) return status;
     *text = strdup(read == NULL ? "" : read);
     H5free_memory(read);
-    return *text == NULL ? h5file_refuse(file, attribute->label, "out of memory") : STATUS_OK;
+    return *text == NULL ? h5file_starve(file) : STATUS_OK;
 }
 
 /* Read as NUL-terminated text of one byte more, so that HDF5 itself undoes any padding. */
@@ -143,7 +143,7 @@ static Status read_fixed_text(char **text, H5File *file, const Attribute *attrib
     TRY(h5file_check(file, label, WHAT, H5Tset_size(memory, size + 1)));
     TRY(h5file_check(file, label, WHAT, H5Tset_cset(memory, H5Tget_cset(attribute->type))));
     *text = calloc(1, size + 1);
-    if (*text == NULL) TRY(h5file_refuse(file, label, "out of memory"));
+    if (*text == NULL) TRY(h5file_starve(file));
     TRY(h5file_check(file, label, WHAT, H5Aread(attribute->id, memory, *text)));
 cleanup:
     h5file_release(file, label, H5Tclose, memory);

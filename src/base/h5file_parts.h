@@ -19,6 +19,8 @@
 
 /* Where an open file's bytes come from. */
 typedef struct H5Source {
+    H5FD_t base; /* comes first: what libhdf5 has of it */
+    haddr_t end; /* of what is allocated, as libhdf5 calls it */
     int fd;
     size_t length;     /* bytes that HDF5 wrote, what is in front of them included */
     uint64_t *digests; /* (pieces) of a sealed file; else NULL */
@@ -44,6 +46,9 @@ enum { H5FILE_CHUNK = 1 << 20 }; /* bytes that a chunk of an array aims at: HDF5
 /* Fails with "FILE: OBJECT: text", unless the file has failed before; `object` may be "". */
 Status h5file_refuse(H5File *file, const char *object, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* Fails for want of memory, which is not the file's fault: STATUS_FAILED. */
+Status h5file_starve(H5File *file);
 
 /* Fails with `what` and the library's reason if a call of libhdf5 returned less than 0. That call
  * stands among the arguments, since the next one clears the error stack. */

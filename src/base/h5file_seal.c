@@ -181,7 +181,7 @@ static void open_bytes(H5Source *source, H5File *file, size_t size) {
 H5Source *h5source_open(H5File *file, const char *path) {
     H5Source *source = calloc(1, sizeof *source);
     if (source == NULL) {
-        h5file_refuse(file, "", "out of memory");
+        h5file_starve(file);
         return NULL;
     }
     source->held = SIZE_MAX;

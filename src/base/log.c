@@ -24,7 +24,7 @@
 
 #include "mnist_dist/base/heartbeat.h"
 
-enum { MOST_ANCESTORS = 8, USUAL_WIDTH = 80 };
+enum { MOST_ANCESTORS = 8, USUAL_WIDTH = 80, BRIEF = 2048 };
 
 #define ERASE_LINE "\r\033[K"
 
@@ -63,6 +63,14 @@ static char *compose(bool one_line, const char *format, va_list arguments) {
     char *escaped = escape(text, one_line);
     free(text);
     return escaped;
+}
+
+/* Without memory: what there is room for, control characters blank. */
+static void compose_brief(char text[BRIEF], bool one_line, const char *format, va_list arguments) {
+    vsnprintf(text, BRIEF, format, arguments);
+    for (; *text != '\0'; text++)
+        if (((unsigned char)*text < 0x20 || *text == 0x7f) && (*text != '\n' || one_line))
+            *text = ' ';
 }
 
 /* What cannot be written is lost; the next line is tried anew. False if it was. */
@@ -196,8 +204,13 @@ bool log_is_watched(void) {
 
 static void say_formatted(FILE *stream, const char *prefix, const char *format, va_list arguments) {
     if (state.mute) return;
+    char brief[BRIEF];
+    va_list again;
+    va_copy(again, arguments);
     char *text = compose(stream == stderr, format, arguments);
-    say(stream, prefix, text != NULL ? text : format);
+    if (text == NULL) compose_brief(brief, stream == stderr, format, again);
+    va_end(again);
+    say(stream, prefix, text != NULL ? text : brief);
     free(text);
 }
 

@@ -18,6 +18,7 @@
 #include "mnist_dist/base/process.h"
 
 enum { FILE_MODE = 0666, FOLDER_MODE = 0777 }; /* less the umask */
+enum { MOST_OF_NAME = NAME_MAX - 16 };         /* what the temporary name has of the target's */
 
 static const char TEMPORARY_SUFFIX[] = ".tmp";
 
@@ -44,8 +45,9 @@ static Status check_target(const char *path, Status blame) {
 static Status choose_names(SafeFile *file, const char *path, Status blame) {
     size_t offset = name_offset(path);
     int target = snprintf(file->target, sizeof file->target, "%s", path);
-    int temporary = snprintf(file->temporary, sizeof file->temporary, "%.*s.%s.%ld%s", (int)offset,
-                             path, path + offset, (long)getpid(), TEMPORARY_SUFFIX);
+    int temporary =
+        snprintf(file->temporary, sizeof file->temporary, "%.*s.%.*s.%ld%s", (int)offset, path,
+                 MOST_OF_NAME, path + offset, (long)getpid(), TEMPORARY_SUFFIX);
     if ((size_t)target < sizeof file->target && (size_t)temporary < sizeof file->temporary)
         return STATUS_OK;
     file->temporary[0] = '\0';

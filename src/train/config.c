@@ -11,8 +11,7 @@ enum { NAME = 128 }; /* longer than any key */
 void config_defaults(Config *config) {
     memset(config, 0, sizeof *config);
     strcpy(config->name, "baseline");
-    for (size_t i = 0; i < CONFIG_KEY_COUNT; i++)
-        config_take(config, &CONFIG_KEYS[i], CONFIG_KEYS[i].standard, "defaults");
+    for (size_t i = 0; i < CONFIG_KEY_COUNT; i++) config_take_default(config, &CONFIG_KEYS[i]);
 }
 
 /* The key of "section.key" or "section.key=value", or NULL; its name, as given, in `name`. */

@@ -47,8 +47,12 @@ size_t config_section_length(const char *name);
 bool config_same_section(const ConfigKey *a, const ConfigKey *b);
 
 /* Takes a value as text. If it is none of this key's: STATUS_USAGE with "WHERE: KEY=VALUE:
- * expected ...", and the field stays as it was. */
+ * expected ...", and the field stays as it was.
+ * STATUS_FAILED if there is no memory to see. */
 Status config_take(Config *config, const ConfigKey *key, const char *text, const char *where);
+
+/* Takes the key's default, which cannot fail. */
+void config_take_default(Config *config, const ConfigKey *key);
 
 /* "an integer from 1 to 1000000": what config_take expects. */
 void config_describe(char text[CONFIG_TEXT], const ConfigKey *key);
@@ -60,5 +64,5 @@ void config_print(char text[CONFIG_TEXT], const ConfigKey *key, const Config *co
 void config_quote(FILE *out, const char *text);
 
 /* Whether YAML gives back this text, in quotes, as it was: not so for line ends, control characters
- * and bytes that are no UTF-8. */
+ * and bytes that are no UTF-8. Without memory false, with the failure recorded. */
 bool config_yaml_keeps(const char *text);

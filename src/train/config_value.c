@@ -61,7 +61,7 @@ static bool take_choice(void *field, const ConfigKey *key, const char *text) {
 }
 
 static bool take_text(void *field, const ConfigKey *key, const char *text) {
-    if (*text == '\0' || strlen(text) >= key->size || !config_yaml_keeps(text)) return false;
+    if (*text == '\0' || strlen(text) >= key->size) return false;
     strcpy(field, text);
     return true;
 }
@@ -112,7 +112,13 @@ static Status refuse(const ConfigKey *key, const char *text, const char *where) 
 
 Status config_take(Config *config, const ConfigKey *key, const char *text, const char *where) {
     char *field = (char *)config + key->offset;
+    if (key->type == KEY_TEXT && !config_yaml_keeps(text))
+        return *status_message() == '\0' ? refuse(key, text, where) : STATUS_FAILED;
     return TAKE[key->type](field, key, text) ? STATUS_OK : refuse(key, text, where);
+}
+
+void config_take_default(Config *config, const ConfigKey *key) {
+    TAKE[key->type]((char *)config + key->offset, key, key->standard);
 }
 
 /* ---- what is expected ---- */

@@ -290,7 +290,10 @@ bool config_yaml_keeps(const char *text) {
     char *quoted = NULL;
     size_t length = 0;
     FILE *out = open_memstream(&quoted, &length);
-    if (out == NULL) return false;
+    if (out == NULL) {
+        status_fail(STATUS_FAILED, "out of memory");
+        return false;
+    }
     config_quote(out, text);
     fclose(out);
     yaml_parser_t parser;

@@ -14,14 +14,13 @@ if [ -n "$long" ]; then
 fi
 
 mkdir place
-export FAULTS_TRACE=$work/trace
 # Killed on its way and gone on with: the second start meets what the first has left.
-faulty "$work/place" kill 250 "${alone[@]}" "$program" train "${run[@]}" --out place/run >killed.txt \
-    2>&1 || true
-faulty "$work/place" kill 0 "${alone[@]}" "$program" train "${run[@]}" --out place/run >ended.txt 2>&1 ||
+set_faults "$work/place" kill 250 FAULTS_TRACE="$work/trace"
+"${alone[@]}" "${faults[@]}" "$program" train "${run[@]}" --out place/run >killed.txt 2>&1 || true
+set_faults "$work/place" kill 0 FAULTS_TRACE="$work/trace"
+"${alone[@]}" "${faults[@]}" "$program" train "${run[@]}" --out place/run >ended.txt 2>&1 ||
     { cat ended.txt; fail "the run did not end"; }
 grep -q '^resuming' ended.txt || { cat ended.txt; fail "not gone on with"; }
-unset FAULTS_TRACE
 
 "$build/tests/faults_power" trace "$work/place/run" $states || fail "power loss"
 for kind in files folders; do

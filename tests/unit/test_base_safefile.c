@@ -138,9 +138,19 @@ static void long_paths_are_refused(void **state) {
     path[sizeof path - 1] = '\0';
     assert_int_equal(safefile_begin(&file, path, STATUS_FAILED), STATUS_FAILED);
     status_clear();
-    path[255] = '\0'; /* a legal name whose temporary name is too long */
-    assert_int_equal(safefile_begin(&file, path, STATUS_FAILED), STATUS_FAILED);
-    assert_string_equal(file.temporary, "");
+    path[256] = '\0';
+    assert_int_equal(safefile_write(path, "", 0, STATUS_FAILED), STATUS_FAILED);
+    assert_int_equal(count_files(), 0);
+}
+
+static void longest_name_is_fine(void **state) {
+    (void)state;
+    char name[256];
+    memset(name, 'a', sizeof name);
+    name[255] = '\0';
+    assert_int_equal(safefile_write(name, "new", 3, STATUS_FAILED), STATUS_OK);
+    assert_content(name, "new");
+    assert_int_equal(count_files(), 1);
 }
 
 static void failed_write_keeps_the_old_file(void **state) {
@@ -214,6 +224,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(planted_link_is_not_written_through, enter_folder,
                                         leave_folder),
         cmocka_unit_test_setup_teardown(long_paths_are_refused, enter_folder, leave_folder),
+        cmocka_unit_test_setup_teardown(longest_name_is_fine, enter_folder, leave_folder),
         cmocka_unit_test_setup_teardown(failed_write_keeps_the_old_file, enter_folder,
                                         leave_folder),
         cmocka_unit_test_setup_teardown(folders_are_made_with_those_above, enter_folder,

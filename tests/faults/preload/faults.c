@@ -61,7 +61,9 @@ static const struct Kind *find_kind(const char *name) {
     return NULL;
 }
 
-static bool is_wanted_rank(void) {
+/* Launchers and shells inherit the environment. */
+static bool is_wanted_process(void) {
+    if (strcmp(program_invocation_short_name, "mnist_dist") != 0) return false;
     const char *wanted = getenv("FAULTS_RANK"), *rank = getenv("OMPI_COMM_WORLD_RANK");
     return wanted == NULL || (rank != NULL && strcmp(wanted, rank) == 0);
 }
@@ -69,7 +71,7 @@ static bool is_wanted_rank(void) {
 __attribute__((constructor)) static void start(void) {
     const char *folder = getenv("FAULTS_FOLDER"), *at = getenv("FAULTS_AT");
     const char *report = getenv("FAULTS_REPORT");
-    if (folder == NULL || !is_wanted_rank()) return;
+    if (folder == NULL || !is_wanted_process()) return;
     if (getcwd(state.working, sizeof state.working) == NULL) return;
     if (report != NULL)
         state.report = (int)syscall(SYS_openat, AT_FDCWD, report,

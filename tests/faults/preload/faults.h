@@ -3,7 +3,7 @@
  * Told by the environment, so that the program under test is the one that is shipped:
  *
  *   FAULTS_FOLDER  calls on files under this folder count, and no others
- *   FAULTS_RANK    in this MPI rank only; in every process if it is not set
+ *   FAULTS_RANK    in this MPI rank only; in every process of mnist_dist if it is not set
  *   FAULTS_KIND    what goes wrong: a name of the table in faults.c, which also says in which calls
  *   FAULTS_AT      number of the first call that does, from 1; none does if it is not set
  *   FAULTS_ON      if set, all calls from then on do

@@ -18,11 +18,12 @@ extern void *__libc_calloc(size_t count, size_t size);
 extern void *__libc_realloc(void *memory, size_t size);
 extern void *__libc_memalign(size_t alignment, size_t size);
 
-static uintptr_t program_begin, program_end;
+static uintptr_t program_base, program_begin, program_end;
 
 /* The first object is the program itself. */
 static int note_program(struct dl_phdr_info *info, size_t size, void *context) {
     (void)size, (void)context;
+    program_base = info->dlpi_addr;
     for (int i = 0; i < info->dlpi_phnum; i++) {
         const ElfW(Phdr) *part = &info->dlpi_phdr[i];
         if (part->p_type != PT_LOAD || (part->p_flags & PF_X) == 0) continue;
@@ -41,7 +42,7 @@ static bool is_granted(const void *caller) {
     uintptr_t address = (uintptr_t)caller;
     if (address < program_begin || address >= program_end) return true;
     char place[32];
-    snprintf(place, sizeof place, "%#lx", (unsigned long)(address - program_begin));
+    snprintf(place, sizeof place, "%#lx", (unsigned long)(address - program_base));
     return faults_judge(CALL_ALLOCATE, place) == PASSES;
 }
 
