@@ -3,7 +3,8 @@
 # they are for (from PyPI) and compared with what this program says of the same images.
 # shellcheck source=tests/interop/common.sh
 . "$(dirname "$0")/common.sh"
-need_python formats onnx==1.23.2 onnxruntime==1.32.0 safetensors==0.8.0 tensorboard==2.21.0
+need_python formats onnx==1.23.2 onnxruntime==1.32.0 safetensors==0.8.0 tensorboard==2.21.0 \
+    h5py==3.16.0 matplotlib==3.11.2
 
 make_digits 3000 50
 cat >mixed.yaml <<'YAML'
@@ -52,3 +53,11 @@ if /usr/bin/python3 -c 'import torch' 2>/dev/null; then
 else
     echo "PyTorch: skipped, since Debian's python3-torch is not installed"
 fi
+
+# What the README tells to do with a run's metrics.
+mkdir runs && mv run runs/latest
+awk '/^```python/ { on = 1; next } /^```/ { exit } on' "$source/README.md" >plot.py
+MPLBACKEND=Agg "$python" plot.py
+file loss.png | grep -q 'PNG image' || fail "the README's ten lines draw nothing"
+h5dump -d /epoch/val_accuracy runs/latest/metrics.h5 | grep -q long_name || fail "no long_name"
+echo "the README's ten lines: drawn"
