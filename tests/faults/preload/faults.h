@@ -9,6 +9,7 @@
  *   FAULTS_ON      if set, all calls from then on do
  *   FAULTS_REPORT  file for lines of text: `renamed PATH`, `hit NUMBER CALL PATH`, `counted NUMBER`
  *   FAULTS_TRACE   file for all that changes the folder, with data: see trace.c
+ *   FAULTS_MESSAGE number of the message received, of those that message.c counts, that is spoilt
  *   FAULTS_CLOCK   seconds by which CLOCK_REALTIME jumps, forwards and back, at every reading
  *
  * fsync does not reach the disk, since no power is lost here: tests run faster. What stdio writes
