@@ -23,7 +23,7 @@ enum {
     ALL_OF_FILES = CHANGING | OPENING | CALL_READ | CALL_CLOSE | CALL_STAT
 };
 
-typedef enum Effect { ERROR, CUT, DEATH_BEFORE, DEATH_WITHIN } Effect;
+typedef enum Effect { ERROR, CUT, LOSS, DEATH_BEFORE, DEATH_WITHIN } Effect;
 
 static const struct Kind {
     const char *name;
@@ -34,6 +34,7 @@ static const struct Kind {
     {"kill", DEATH_BEFORE, 0, CHANGING | CALL_CLOSE},
     {"tear", DEATH_WITHIN, 0, CALL_WRITE},
     {"short", CUT, 0, CALL_WRITE},
+    {"lost", LOSS, 0, CALL_WRITE},
     {"eio", ERROR, EIO, ALL_OF_FILES},
     {"enospc", ERROR, ENOSPC, GROWING},
     {"edquot", ERROR, EDQUOT, GROWING},
@@ -121,6 +122,7 @@ Verdict faults_judge(Call call, const char *path) {
     if (state.at == 0 || number < state.at || (number > state.at && !state.on)) return PASSES;
     if (number == state.at) faults_report("hit %ld %d %s", number, (int)call, path);
     if (state.kind->effect == DEATH_BEFORE) kill(getpid(), SIGKILL);
+    if (state.kind->effect == LOSS) return IS_LOST;
     if (state.kind->effect != ERROR) return IS_CUT;
     errno = state.kind->code;
     return FAILS;
