@@ -45,7 +45,8 @@ static Status name_run(RunRecord *record, const char *directory) {
     snprintf(record->directory, sizeof record->directory, "%.*s", (int)length, directory);
     if (realpath(record->directory, whole) == NULL)
         return status_fail_errno(STATUS_USAGE, "%s: no run is there", record->directory);
-    if (stat(whole, &info) != 0 || !S_ISDIR(info.st_mode))
+    if (stat(whole, &info) != 0) return status_fail_errno(STATUS_FAILED, "%s", record->directory);
+    if (!S_ISDIR(info.st_mode))
         return status_fail(STATUS_USAGE, "%s: is no folder; name a run's, runs/NAME say",
                            record->directory);
     snprintf(record->name, sizeof record->name, "%s", basename(whole));

@@ -20,27 +20,13 @@ trains() {
     rm -rf "$place" "$place".*
 }
 
-# command NAME PLACE: runs a command that writes to PLACE/output, or to standard output.
-command() {
-    case $1 in
-    import) "${faults[@]}" "$program" import train.csv test.csv -o "$2/output" ;;
-    evaluate) "${alone[@]}" "${faults[@]}" "$program" evaluate $best --data digits.h5 ;;
-    predict) "${alone[@]}" "${faults[@]}" "$program" predict $best --data digits.h5 -o "$2/output" ;;
-    report) "${faults[@]}" "$program" report whole -o "$2/output" ;;
-    resume)
-        "${alone[@]}" "${faults[@]}" "$program" train "${toy[@]}" --out "$2/run" \
-            --resume whole/checkpoints/step-00000002.h5
-        ;;
-    esac
-}
-
 # runs NAME NUMBER once|on: one case of a command; number 0: its outcome is the one to compare with.
 runs() {
     local place=$work/$1-$2-$3 rc=0 faults
     mkdir "$place"
     set_faults "$place" memory "$2"
     [ "$3" = once ] || faults+=(FAULTS_ON=1)
-    command "$1" "$place" >"$place.out" 2>"$place.err" || rc=$?
+    command "$1" "$work" "$place" >"$place.out" 2>"$place.err" || rc=$?
     [ "$2" != 0 ] || return 0
     speaks_clearly "$place" "$rc"
     has_no_parts "$place"
@@ -62,7 +48,6 @@ for on in once on; do
     echo "train, $on: all $calls allocations"
 done
 
-best=whole/checkpoints/best.h5
 for name in import evaluate predict report resume; do
     runs $name 0 once
     calls=$(sed -n 's/^counted //p' $name-0-once.report)

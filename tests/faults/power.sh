@@ -7,7 +7,7 @@
 . "$(dirname "$0")/common.sh"
 make_digits 128 8
 states=2000
-run=("${toy[@]}" checkpoint.keep=1)
+run=("${toy[@]}")
 if [ -n "$long" ]; then
     states=100000
     run+=(training.epochs=4 training.batch_size=24)

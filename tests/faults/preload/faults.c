@@ -23,7 +23,7 @@ enum {
     ALL_OF_FILES = CHANGING | OPENING | CALL_READ | CALL_CLOSE | CALL_STAT
 };
 
-typedef enum Effect { ERROR, CUT, DEATH_BEFORE, DEATH_WITHIN, NO_RETURN } Effect;
+typedef enum Effect { ERROR, CUT, LOSS, DEATH_BEFORE, DEATH_WITHIN, NO_RETURN } Effect;
 
 static const struct Kind {
     const char *name;
@@ -34,6 +34,7 @@ static const struct Kind {
     {"kill", DEATH_BEFORE, 0, CHANGING | CALL_CLOSE},
     {"tear", DEATH_WITHIN, 0, CALL_WRITE},
     {"short", CUT, 0, CALL_WRITE},
+    {"lost", LOSS, 0, CALL_WRITE},
     {"eio", ERROR, EIO, ALL_OF_FILES},
     {"enospc", ERROR, ENOSPC, GROWING},
     {"edquot", ERROR, EDQUOT, GROWING},
@@ -123,6 +124,7 @@ Verdict faults_judge(Call call, const char *path) {
     if (number == state.at) faults_report("hit %ld %d %s", number, (int)call, path);
     if (state.kind->effect == DEATH_BEFORE) kill(getpid(), SIGKILL);
     while (state.kind->effect == NO_RETURN) pause();
+    if (state.kind->effect == LOSS) return IS_LOST;
     if (state.kind->effect != ERROR) return IS_CUT;
     errno = state.kind->code;
     return FAILS;

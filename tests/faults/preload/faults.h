@@ -38,9 +38,10 @@ typedef enum Call {
 } Call;
 
 /* What becomes of a call. */
-typedef enum Verdict { PASSES, FAILS, IS_CUT } Verdict;
+typedef enum Verdict { PASSES, FAILS, IS_CUT, IS_LOST } Verdict;
 
-/* Counts a call. FAILS: errno is set. IS_CUT: half of the bytes are written. A process that is to
+/* Counts a call. FAILS: errno is set. IS_CUT: half of the bytes are written;
+ * IS_LOST: none, and the call says that all are. A process that is to
  * die before the call does not return; one that is to die within a write gets IS_CUT and calls
  * faults_cut next. */
 Verdict faults_judge(Call call, const char *path);

@@ -117,6 +117,7 @@ ssize_t write(int fd, const void *bytes, size_t count) {
     if (ours == NULL) return syscall(SYS_write, fd, bytes, count);
     Verdict verdict = faults_judge(CALL_WRITE, ours);
     if (verdict == FAILS) return -1;
+    if (verdict == IS_LOST) return (ssize_t)count;
     trace_lock();
     ssize_t done = syscall(SYS_write, fd, bytes, verdict == IS_CUT ? cut(count) : count);
     if (verdict == IS_CUT) faults_cut();
@@ -132,6 +133,7 @@ ssize_t pwrite(int fd, const void *bytes, size_t count, off_t offset) {
     if (ours == NULL) return syscall(SYS_pwrite64, fd, bytes, count, offset);
     Verdict verdict = faults_judge(CALL_WRITE, ours);
     if (verdict == FAILS) return -1;
+    if (verdict == IS_LOST) return (ssize_t)count;
     trace_lock();
     ssize_t done = syscall(SYS_pwrite64, fd, bytes, verdict == IS_CUT ? cut(count) : count, offset);
     if (verdict == IS_CUT) faults_cut();
