@@ -125,9 +125,12 @@ static Status read_variable_text(char **text, H5File *file, const Attribute *att
     Status status = h5file_check(file, attribute->label, "cannot be read",
                                  H5Aread(attribute->id, attribute->type, &read));
     if (status != STATUS_OK) return status;
-    *text = strdup(read == NULL ? "" : read);
+    const size_t length = read == NULL ? 0 : strnlen(read, MAX_TEXT + 1);
+    if (length <= MAX_TEXT) *text = strndup(read == NULL ? "" : read, length);
     H5free_memory(read);
-    return *text == NULL ? h5file_starve(file) : STATUS_OK;
+    if (*text != NULL) return STATUS_OK;
+    if (length <= MAX_TEXT) return h5file_starve(file);
+    return h5file_refuse(file, attribute->label, "is no text of a sensible length");
 }
 
 /* Read as NUL-terminated text of one byte more, so that HDF5 itself undoes any padding. */

@@ -178,6 +178,15 @@ static void open_bytes(H5Source *source, H5File *file, size_t size) {
                       "is not an HDF5 file, or a damaged one (its first bytes are others)");
 }
 
+bool h5file_is_sealed(const char *path) {
+    char magic[sizeof MAGIC];
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) return false;
+    bool is_sealed = read_at(magic, fd, 0, sizeof magic) && memcmp(magic, MAGIC, sizeof MAGIC) == 0;
+    close(fd);
+    return is_sealed;
+}
+
 H5Source *h5source_open(H5File *file, const char *path) {
     H5Source *source = calloc(1, sizeof *source);
     if (source == NULL) {

@@ -14,8 +14,22 @@ Status checkpoint_seal(const char *path);
 /* Reads the file once and verifies it; `bytes` (with the user block) are freed by the caller. */
 Status checkpoint_read_sealed(char **bytes, size_t *count, const char *path);
 
-/* As checkpoint_read, without the remedy at the line's end. */
+/* Reads a file that begins as HDF5's own do, so that nobody has sealed it; *bytes is NULL for any
+ * other. STATUS_CHECKPOINT if it is larger than is taken from a stranger. */
+Status checkpoint_read_unsealed(char **bytes, size_t *count, const char *path);
+
+/* As checkpoint_read, of a sealed file and without the remedy at the line's end. */
 Status checkpoint_load(Checkpoint *checkpoint, const char *path);
+
+/* Takes the configuration from YAML and makes the model that it asks for. */
+Status checkpoint_plan(Checkpoint *checkpoint, const char *yaml, const char *path);
+
+/* Reads all that an open file should hold, and fails at the first thing that is not as expected. */
+Status checkpoint_read_content(Checkpoint *checkpoint, H5File *file, const char *path);
+
+/* The same in a process with limits (base/sandbox.h), from the bytes of an unsealed file. */
+Status checkpoint_read_stranger(Checkpoint *checkpoint, const char *bytes, size_t count,
+                                const char *path);
 
 /* The number of optimizer state vectors that the configuration calls for. */
 int checkpoint_slots(const Checkpoint *checkpoint);

@@ -34,18 +34,6 @@ static Status read_text(char *into, size_t size, H5File *file, const char *group
     return status;
 }
 
-static Status read_config(Config *config, H5File *file, const char *path) {
-    Status status;
-    char *text = NULL;
-    config_defaults(config);
-    TRY(h5file_get_text(&text, file, "/config", "yaml"));
-    TRY(blame_file(config_read_text(config, text, "/config"), path, "its configuration"));
-    TRY(read_text(config->name, sizeof config->name, file, "/config", "name", path));
-cleanup:
-    free(text);
-    return status;
-}
-
 static Status check_finite(const float *values, size_t count, const char *name, const char *path) {
     size_t i = 0;
     while (i < count && isfinite(values[i])) i++;
@@ -161,19 +149,36 @@ cleanup:
     return status;
 }
 
-/* The checkpoint's model, for its shapes: whether this machine has the kernels that the run was
- * told to use is the business of who computes. */
-static Status read_model(Checkpoint *checkpoint, const char *path) {
+/* The model is made for its shapes: whether this machine has the kernels that the run was told to
+ * use is the business of who computes. */
+Status checkpoint_plan(Checkpoint *checkpoint, const char *yaml, const char *path) {
+    Status status;
+    config_defaults(&checkpoint->config);
+    TRY(blame_file(config_read_text(&checkpoint->config, yaml, "/config"), path,
+                   "its configuration"));
     ModelOptions options = checkpoint->config.model;
     options.kernels = INSTRUCTIONS_AUTO;
-    return blame_file(model_new(&checkpoint->model, &options), path, "its model");
+    TRY(blame_file(model_new(&checkpoint->model, &options), path, "its model"));
+    checkpoint->parameter_count = model_parameter_count(checkpoint->model);
+cleanup:
+    return status;
 }
 
-static Status read_content(Checkpoint *checkpoint, H5File *file, const char *path) {
+static Status read_config(Checkpoint *checkpoint, H5File *file, const char *path) {
     Status status;
-    TRY(read_config(&checkpoint->config, file, path));
-    TRY(read_model(checkpoint, path));
-    checkpoint->parameter_count = model_parameter_count(checkpoint->model);
+    char *yaml = NULL;
+    Config *config = &checkpoint->config;
+    TRY(h5file_get_text(&yaml, file, "/config", "yaml"));
+    TRY(checkpoint_plan(checkpoint, yaml, path));
+    TRY(read_text(config->name, sizeof config->name, file, "/config", "name", path));
+cleanup:
+    free(yaml);
+    return status;
+}
+
+Status checkpoint_read_content(Checkpoint *checkpoint, H5File *file, const char *path) {
+    Status status;
+    TRY(read_config(checkpoint, file, path));
     TRY(read_params(checkpoint, file, path));
     TRY(read_slots(checkpoint, file, path));
     TRY(read_vector(&checkpoint->best, file, CHECKPOINT_BEST, checkpoint->parameter_count, path));
@@ -194,7 +199,7 @@ Status checkpoint_load(Checkpoint *checkpoint, const char *path) {
     memset(checkpoint, 0, sizeof *checkpoint);
     TRY(checkpoint_read_sealed(&bytes, &count, path));
     TRY(h5file_open_bytes(&file, bytes, count, path, STATUS_CHECKPOINT));
-    TRY(read_content(checkpoint, file, path));
+    TRY(checkpoint_read_content(checkpoint, file, path));
 cleanup:
     h5file_destroy(file);
     free(bytes);
@@ -202,8 +207,21 @@ cleanup:
     return status;
 }
 
+/* A sealed file, or one that no program of ours has written, or that one has written anew. */
+static Status read_any(Checkpoint *checkpoint, const char *path) {
+    char *bytes = NULL;
+    size_t count = 0;
+    memset(checkpoint, 0, sizeof *checkpoint);
+    Status status = checkpoint_read_unsealed(&bytes, &count, path);
+    if (status != STATUS_OK) return status;
+    if (bytes == NULL) return checkpoint_load(checkpoint, path);
+    status = checkpoint_read_stranger(checkpoint, bytes, count, path);
+    free(bytes);
+    return status;
+}
+
 Status checkpoint_read(Checkpoint *checkpoint, const char *path) {
-    Status status = checkpoint_load(checkpoint, path);
+    Status status = read_any(checkpoint, path);
     if (status != STATUS_CHECKPOINT) return status;
     char reason[1024];
     snprintf(reason, sizeof reason, "%s", status_message());

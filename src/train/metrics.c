@@ -14,6 +14,7 @@
 
 #include "mnist_dist/base/memory.h"
 #include "mnist_dist/base/safefile.h"
+#include "mnist_dist/base/sandbox.h"
 
 typedef struct Quantity {
     const char *name, *units, *long_name;
@@ -363,7 +364,7 @@ cleanup:
     return status;
 }
 
-Status metrics_read(History *history, const char *path) {
+static Status read_h5(History *history, const char *path) {
     Status status;
     H5File *file = NULL;
     *history = (History){0};
@@ -374,6 +375,17 @@ cleanup:
     h5file_destroy(file);
     if (status != STATUS_OK) history_destroy(history);
     return status;
+}
+
+static Status try_h5(const char *path) {
+    History history;
+    return read_h5(&history, path);
+}
+
+Status metrics_read(History *history, const char *path) {
+    *history = (History){0};
+    Status status = sandbox_try(try_h5, path, STATUS_DATA);
+    return status == STATUS_OK ? read_h5(history, path) : status;
 }
 
 /* The shortest digits that read back as the same number. */

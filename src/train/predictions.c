@@ -9,6 +9,7 @@
 #include "mnist_dist/base/h5file.h"
 #include "mnist_dist/base/memory.h"
 #include "mnist_dist/base/safefile.h"
+#include "mnist_dist/base/sandbox.h"
 
 static const char VALIDATION[] = "/validation", AUGMENTED[] = "/augmented";
 
@@ -153,7 +154,7 @@ cleanup:
     return status;
 }
 
-Status predictions_read(Predictions *predictions, const char *path) {
+static Status read_h5(Predictions *predictions, const char *path) {
     Status status;
     H5File *file = NULL;
     memset(predictions, 0, sizeof *predictions);
@@ -164,4 +165,15 @@ cleanup:
     h5file_destroy(file);
     if (status != STATUS_OK) predictions_free(predictions);
     return status;
+}
+
+static Status try_h5(const char *path) {
+    Predictions predictions;
+    return read_h5(&predictions, path);
+}
+
+Status predictions_read(Predictions *predictions, const char *path) {
+    memset(predictions, 0, sizeof *predictions);
+    Status status = sandbox_try(try_h5, path, STATUS_DATA);
+    return status == STATUS_OK ? read_h5(predictions, path) : status;
 }

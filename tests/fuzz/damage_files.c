@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "data/writer.h"
+#include "mnist_dist/base/digest.h"
 #include "mnist_dist/data/dataset.h"
 #include "mnist_dist/train/checkpoint.h"
 #include "mnist_dist/train/metrics.h"
@@ -117,6 +118,8 @@ static void write_digits(const char *path, int generation) {
     writer_destroy(writer);
 }
 
+static uint64_t right_rows; /* their digest */
+
 static Status read_digits(const char *path) {
     DatasetInfo info;
     Status status = dataset_inspect(&info, path);
@@ -124,8 +127,11 @@ static Status read_digits(const char *path) {
     void *memory = malloc(dataset_bytes(&info));
     if (memory == NULL) return STATUS_FAILED;
     status = dataset_read(memory, &info, path);
+    uint64_t rows = digest64(memory, dataset_bytes(&info));
     free(memory);
-    return status;
+    if (status != STATUS_OK) return status;
+    if (right_rows == 0) right_rows = rows; /* the first time nothing is damaged */
+    return rows == right_rows ? STATUS_OK : status_fail(STATUS_FAILED, "%s: read wrong", path);
 }
 
 /* ---- A run's other files --------------------------------------------------------------------- */
@@ -178,19 +184,41 @@ static const struct Kind {
 } KINDS[DAMAGE_FILES] = {
     [DAMAGE_CHECKPOINT] = {"checkpoint.h5", 40, STATUS_CHECKPOINT, write_checkpoint,
                            read_checkpoint},
-    {"digits.h5", 30, STATUS_DATA, write_digits, read_digits},
-    {"predictions.h5", 15, STATUS_DATA, write_predictions, read_predictions},
+    {"digits.h5", 28, STATUS_DATA, write_digits, read_digits},
+    {"predictions.h5", 14, STATUS_DATA, write_predictions, read_predictions},
     {"metrics.h5", 15, STATUS_DATA, write_metrics, read_metrics},
+    {"old-digits.h5", 1, STATUS_DATA, write_digits, read_digits},
+    {"old-predictions.h5", 1, STATUS_DATA, write_predictions, read_predictions},
+    {"old-metrics.h5", 1, STATUS_DATA, write_metrics, read_metrics},
 };
+
+/* A file as it was before files were sealed. */
+static void unseal(uint8_t **bytes, size_t *count) {
+    enum { BLOCK = 512, LENGTH = 24 };
+    uint64_t length;
+    memcpy(&length, *bytes + LENGTH, sizeof length);
+    *count = (size_t)length - BLOCK;
+    memmove(*bytes, *bytes + BLOCK, *count);
+}
+
+static uint8_t *make(size_t *count, const DamageFile *file, const struct Kind *kind,
+                     int generation) {
+    const char *path = file->is_unsealed ? kind->path + strlen("old-") : kind->path;
+    kind->write(path, generation);
+    uint8_t *bytes = slurp(count, path);
+    if (file->is_unsealed) unseal(&bytes, count);
+    return bytes;
+}
 
 void damage_make_file(DamageFile *file, size_t i) {
     const struct Kind *kind = &KINDS[i];
-    *file = (DamageFile){
-        .path = kind->path, .share = kind->share, .refusal = kind->refusal, .read = kind->read};
-    kind->write(kind->path, 1);
-    file->old_bytes = slurp(&file->old_count, kind->path);
-    kind->write(kind->path, 2);
-    file->bytes = slurp(&file->count, kind->path);
+    *file = (DamageFile){.path = kind->path,
+                         .share = kind->share,
+                         .is_unsealed = i >= DAMAGE_SEALED,
+                         .refusal = kind->refusal,
+                         .read = kind->read};
+    file->old_bytes = make(&file->old_count, file, kind, 1);
+    file->bytes = make(&file->count, file, kind, 2);
     memcpy(&file->content, file->bytes + 24, sizeof file->content);
     file->filled = malloc(file->count * sizeof *file->filled);
     for (size_t at = 0; at < file->count; at++)

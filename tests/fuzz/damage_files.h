@@ -1,6 +1,7 @@
 /* The files that are damaged: small ones, each written by the program's own writer. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -8,6 +9,7 @@
 
 typedef struct DamageFile {
     const char *path; /* in the working folder */
+    bool is_unsealed; /* as older versions wrote it: not all damage can be told */
     size_t share;     /* of the cases, in percent */
     Status refusal;   /* with which its reader refuses what is damaged */
     Status (*read)(const char *path);
@@ -18,7 +20,7 @@ typedef struct DamageFile {
     size_t filled_count;
 } DamageFile;
 
-enum { DAMAGE_CHECKPOINT, DAMAGE_FILES = 4 };
+enum { DAMAGE_CHECKPOINT, DAMAGE_SEALED = 4, DAMAGE_FILES = 7 };
 
 /* Makes the i-th file; whatever fails ends the program with a line. */
 void damage_make_file(DamageFile *file, size_t i);

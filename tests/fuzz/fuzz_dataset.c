@@ -8,7 +8,7 @@
 #include "edit.h"
 #include "mnist_dist/base/log.h"
 
-static DamageFile files[DAMAGE_FILES];
+static DamageFile files[DAMAGE_SEALED];
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 
@@ -16,7 +16,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) {
     (void)argc, (void)argv;
     log_start(false);
     fuzz_enter_folder();
-    for (size_t i = DAMAGE_CHECKPOINT + 1; i < DAMAGE_FILES; i++) damage_make_file(&files[i], i);
+    for (size_t i = DAMAGE_CHECKPOINT + 1; i < DAMAGE_SEALED; i++) damage_make_file(&files[i], i);
     return 0;
 }
 
@@ -33,7 +33,7 @@ static void write_raw(const DamageFile *file, FuzzInput input) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     FuzzInput input = {data, size};
     uint8_t how = fuzz_byte(&input);
-    const DamageFile *file = &files[1 + (how >> 1) % (DAMAGE_FILES - 1)];
+    const DamageFile *file = &files[1 + (how >> 1) % (DAMAGE_SEALED - 1)];
     if (how % 2 == 0) {
         write_raw(file, input);
     } else {

@@ -34,6 +34,9 @@ Status h5file_open(H5File **out, const char *path, Status blame);
  * A file that has been sealed is refused if a bit of what is read of it is another. */
 Status h5file_create_sealed(H5File **out, const char *path, Status blame);
 
+/* Whether a file begins with a seal. */
+bool h5file_is_sealed(const char *path);
+
 /* Checks what nobody has read of a sealed file; a file without a seal passes. */
 Status h5file_check_rest(H5File *file);
 

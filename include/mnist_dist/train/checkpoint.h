@@ -50,7 +50,9 @@ Status checkpoint_state_digest(char text[DIGEST_TEXT], const Checkpoint *checkpo
  * is only while the lock is held: STATUS_CHECKPOINT if it is not. */
 Status checkpoint_write(const Checkpoint *checkpoint, const char *path);
 
-/* Reads a whole checkpoint. STATUS_CHECKPOINT with path, reason and remedy. */
+/* Reads a whole checkpoint. STATUS_CHECKPOINT with path, reason and remedy. An HDF5 file without a
+ * user block, such as a checkpoint that h5py has copied, is read with a warning, and by a child
+ * process with limits on memory and time; no other thread may be within libhdf5 then. */
 Status checkpoint_read(Checkpoint *checkpoint, const char *path);
 void checkpoint_free(Checkpoint *checkpoint);
 
