@@ -24,7 +24,8 @@ typedef enum CommandId {
     COMMAND_WATCH,
     COMMAND_REPORT,
     COMMAND_COMPARE,
-    COMMAND_EXPORT
+    COMMAND_EXPORT,
+    COMMAND_INFO
 } CommandId;
 
 /* What a command does with key=value words. */

@@ -138,6 +138,15 @@ const Command COMMANDS[] = {
      .needs_output = true,
      .keys = KEYS_OF_CONFIGS,
      .needs_ranks = true},
+    {.id = COMMAND_INFO,
+     .name = "info",
+     .run = command_info,
+     .synopsis = "[FILE] [--json] [--config FILE] [--data digits.h5] [--out DIR] [key=value ...]",
+     .help = "say what a bug report needs; of a FILE: what is in it, and whether it is whole",
+     .options = CONFIG | DATA | OUT | JSON | ANY,
+     .most = 1,
+     .keys = KEYS_OF_RUN,
+     .needs_ranks = true},
 };
 
 const size_t COMMAND_COUNT = sizeof COMMANDS / sizeof *COMMANDS;

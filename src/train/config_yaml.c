@@ -311,3 +311,7 @@ cleanup:
     free(quoted);
     return same;
 }
+
+const char *config_yaml_version(void) {
+    return yaml_get_version_string();
+}

@@ -100,6 +100,9 @@ void config_help(FILE *out);
 /* The key that somebody who wrote `name` most likely meant; never NULL. */
 const char *config_nearest(const char *name);
 
+/* libyaml's version. */
+const char *config_yaml_version(void);
+
 /* The keys one by one, key below config_key_count: for those who show them. */
 enum { CONFIG_TEXT = 4096 }; /* bytes that hold any value as text */
 size_t config_key_count(void);
