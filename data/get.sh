@@ -11,7 +11,8 @@
 #   data/get.sh [FOLDER]
 #
 # A digits.h5 that is there is kept. Environment: MNIST_DIST, the program (else build/mnist_dist, else
-# mnist_dist on the PATH); MNIST_MIRRORS, the mirrors to try (empty: none). data/README.md has the
+# mnist_dist on the PATH); MNIST_MIRRORS, the mirrors to try (empty: none); MNIST_DATA, another folder
+# than this script's. data/README.md has the
 # licences.
 set -euo pipefail
 
@@ -146,7 +147,9 @@ from_opencv() {
     import "digits.png of Debian's package $(basename "$package")" "$temporary/$sheet"
 }
 
-data=$(cd "$(dirname "$0")" && pwd)
+data=${MNIST_DATA:-$(dirname "$0")}
+mkdir -p "$data"
+data=$(cd "$data" && pwd)
 out=$data/digits.h5
 case ${1:-} in
 -h | --help) usage && exit 0 ;;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "command/command.h"
+#include "command/show.h"
 #include "mnist_dist/base/log.h"
 #include "mnist_dist/dist/watchdog.h"
 #include "mnist_dist/nn/blas.h"
@@ -30,18 +31,11 @@ static void die_with_launcher(void) {
     if (getppid() != launcher) raise(SIGKILL);
 }
 
-/* Prints a text that ends with its own line end, and frees it. */
-static void print_text(char *text) {
-    size_t length = strlen(text);
-    if (length > 0 && text[length - 1] == '\n') text[length - 1] = '\0';
-    log_line("%s", text);
-    free(text);
-}
-
-static Status print_config(const Config *config) {
+static Status print_config(const Arguments *arguments) {
     char *text = NULL;
-    Status status = config_write(&text, config);
-    if (status == STATUS_OK) print_text(text);
+    Status status = config_write_origins(&text, &arguments->config, arguments->config_path);
+    if (status == STATUS_OK) show_text(text);
+    free(text);
     return status;
 }
 
@@ -50,10 +44,11 @@ static Status print_help(const Arguments *arguments) {
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
     if (out == NULL) return status_fail_errno(STATUS_FAILED, "help");
-    arguments_help(out, arguments);
+    Status status = arguments_help(out, arguments);
     fclose(out);
-    print_text(text);
-    return STATUS_OK;
+    if (status == STATUS_OK) show_text(text);
+    free(text);
+    return status;
 }
 
 static Status print_version(void) {
@@ -63,9 +58,9 @@ static Status print_version(void) {
 
 /* **Collective** if there are ranks. */
 static Status run_command(Comm *comm, const Arguments *arguments) {
-    if (arguments->help) return print_help(arguments);
+    if (arguments->help != NULL) return print_help(arguments);
     if (arguments->version) return print_version();
-    if (arguments->print_config) return print_config(&arguments->config);
+    if (arguments->print_config) return print_config(arguments);
     bool alone = !arguments->command->needs_ranks;
     Status status = STATUS_OK;
     if (!alone || comm == NULL || comm_rank(comm) == 0)
@@ -81,18 +76,30 @@ static void speak_of(Status status) {
         log_error("%s", status_message());
 }
 
+/* **Collective.** Launchers do not always give all ranks the environment of their own. */
+static Status check_environment(Comm *comm, const Arguments *arguments) {
+    uint64_t mine = config_environment_digest(), first = mine;
+    comm_broadcast(comm, &first, sizeof first, 0);
+    if (first == mine || arguments->command->keys == KEYS_NONE) return STATUS_OK;
+    return status_fail(
+        STATUS_USAGE, "environment: the keys set by MNIST_DIST_... variables are not those of rank "
+                      "0; have the launcher pass them on (mpirun -x NAME), or give them as "
+                      "key=value");
+}
+
 /* Starts MPI if other ranks must hear of it, and agrees on what the command line said. */
 static Status start_ranks(Comm **comm, const Arguments *arguments, Status status, int *argc,
                           char ***argv) {
-    bool wants = status == STATUS_OK && arguments->command->needs_ranks && !arguments->help &&
-                 !arguments->version && !arguments->print_config;
+    bool wants = status == STATUS_OK && arguments->command->needs_ranks &&
+                 arguments->help == NULL && !arguments->version && !arguments->print_config;
     if (!wants && !has_launcher()) return status;
     bool trains =
         arguments->command->id == COMMAND_TRAIN || arguments->command->id == COMMAND_COMPARE;
     if (wants && trains) signals_install();
     Status started = comm_start(comm, argc, argv);
     if (*comm == NULL) return started;
-    status = comm_agree(*comm, status);
+    Status alike = check_environment(*comm, arguments);
+    status = comm_agree(*comm, status != STATUS_OK ? status : alike);
     return status == STATUS_OK && wants && trains ? watchdog_start(*comm) : status;
 }
 

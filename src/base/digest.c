@@ -51,3 +51,9 @@ void digester_destroy(Digester *digester) {
 void digest_text(char text[DIGEST_TEXT], Digest digest) {
     snprintf(text, DIGEST_TEXT, "%016" PRIx64 "%016" PRIx64, digest.high, digest.low);
 }
+
+/* 801 is 0.8.1. */
+void digest_library_version(char text[32]) {
+    unsigned number = XXH_versionNumber();
+    snprintf(text, 32, "%u.%u.%u", number / 10000, number / 100 % 100, number % 100);
+}

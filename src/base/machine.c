@@ -1,30 +1,50 @@
-/* The processor's name from /proc/cpuinfo; see machine.h. */
+/* What /proc/cpuinfo says of the processor; see machine.h. */
 #include "mnist_dist/base/machine.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 enum { NAME = 96 };
 
-/* The value of the first line "model name : ..."; "processor" if there is none. */
-static void read_name(char name[NAME]) {
-    char line[256];
+/* The value of the first line "FIELD : ..." into `value`, which stays as it is if there is none. */
+static void read_field(char *value, size_t size, const char *field) {
+    char line[8192];
     FILE *file = fopen("/proc/cpuinfo", "re");
-    strcpy(name, "processor");
     while (file != NULL && fgets(line, sizeof line, file) != NULL) {
         const char *colon = strchr(line, ':');
-        if (strncmp(line, "model name", strlen("model name")) != 0 || colon == NULL) continue;
+        if (strncmp(line, field, strlen(field)) != 0 || colon == NULL) continue;
         colon += 1 + strspn(colon + 1, " ");
-        snprintf(name, NAME, "%.*s", (int)strcspn(colon, "\n"), colon);
+        snprintf(value, size, "%.*s", (int)strcspn(colon, "\n"), colon);
         break;
     }
     if (file != NULL) fclose(file);
 }
 
 void machine_describe(char text[128]) {
-    char name[NAME];
+    char name[NAME] = "processor";
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    read_name(name);
+    read_field(name, sizeof name, "model name");
     snprintf(text, 128, "%s (%ld core%s)", name, cores, cores == 1 ? "" : "s");
+}
+
+static bool matters(const char *flag) {
+    static const char *const starts[] = {"sse4_", "avx", "fma", "f16c", "amx", "asimd", "sve"};
+    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
+        if (strncmp(flag, starts[i], strlen(starts[i])) == 0) return true;
+    return false;
+}
+
+void machine_features(char text[1024]) {
+    char flags[8192] = "", *rest = NULL;
+    read_field(flags, sizeof flags, "flags");    /* x86 */
+    read_field(flags, sizeof flags, "Features"); /* ARM */
+    text[0] = '\0';
+    for (char *flag = strtok_r(flags, " ", &rest); flag != NULL;
+         flag = strtok_r(NULL, " ", &rest)) {
+        size_t used = strlen(text);
+        if (matters(flag)) snprintf(text + used, 1024 - used, "%s%s", used > 0 ? " " : "", flag);
+    }
+    if (text[0] == '\0') strcpy(text, "unknown");
 }

@@ -92,6 +92,10 @@ static Status take_option(Arguments *arguments, size_t index, const char *value)
         *(bool *)field = true;
         return STATUS_OK;
     }
+    if (value == NULL) {
+        *(const char **)field = "";
+        return STATUS_OK;
+    }
     if (*value == '\0') return refuse("an empty value follows option", option->name, "");
     if (option->offset == offsetof(Arguments, images)) return add_image(arguments, value);
     *(const char **)field = value;
@@ -130,10 +134,13 @@ static void describe_options(struct option options[OPTION_COUNT + 1], char *lett
     for (int i = 0; i < OPTION_COUNT; i++) {
         const Option *option = &OPTIONS[i];
         options[i].name = option->name;
-        options[i].has_arg = option->value != NULL ? required_argument : no_argument;
+        options[i].has_arg = option_is_optional(option) ? optional_argument
+                             : option->value != NULL    ? required_argument
+                                                        : no_argument;
         options[i].val = FIRST_OPTION + i;
         if (option->letter != 0)
-            letters += sprintf(letters, "%c%s", option->letter, option->value != NULL ? ":" : "");
+            letters += sprintf(letters, "%c%s", option->letter,
+                               option->value != NULL && !option_is_optional(option) ? ":" : "");
     }
 }
 
@@ -259,7 +266,7 @@ Status arguments_read(Arguments *arguments, int argc, char *argv[]) {
     unsigned given = 0;
     TRY(start(arguments, argc));
     TRY(scan(arguments, &given, argc, argv));
-    if (arguments->help || arguments->version) goto cleanup;
+    if (arguments->help != NULL || arguments->version) goto cleanup;
     TRY(check_options(arguments->command, given));
     TRY(check_words(arguments));
     TRY(configure(arguments));
@@ -277,6 +284,11 @@ void arguments_destroy(Arguments *arguments) {
 }
 
 Status arguments_override(Config *config, const Arguments *arguments) {
+    CommandKeys keys = arguments->command->keys;
+    if (keys != KEYS_NONE) {
+        Status status = config_read_environment(config, keys == KEYS_OF_CHECKPOINT);
+        if (status != STATUS_OK) return status;
+    }
     for (size_t i = 0; i < arguments->assignment_count; i++) {
         Status status = config_set(config, arguments->assignments[i]);
         if (status != STATUS_OK) return status;

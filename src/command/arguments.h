@@ -23,8 +23,9 @@ typedef enum CommandId {
     COMMAND_BENCH,
     COMMAND_WATCH,
     COMMAND_REPORT,
+    COMMAND_EXPORT,
     COMMAND_COMPARE,
-    COMMAND_EXPORT
+    COMMAND_INFO
 } CommandId;
 
 /* What a command does with key=value words. */
@@ -42,8 +43,10 @@ typedef struct Arguments Arguments;
 typedef struct Command {
     CommandId id;
     const char *name;
-    const char *synopsis; /* what follows the name */
-    const char *help;
+    const char *synopsis;     /* what follows the name */
+    const char *help;         /* what it does, after "To": a line of the program's help */
+    const char *details;      /* further sentences, or NULL */
+    const char *group;        /* where the program's help shows it: one of COMMAND_GROUPS */
     unsigned options;         /* a bit for each option that it takes, as in arguments_table.c */
     size_t least, most;       /* how many words it takes */
     const char *const *words; /* which ones, NULL at the end; or NULL: they are files */
@@ -71,8 +74,9 @@ struct Arguments {
     const char *to;          /* --to, or NULL */
     const char *max_time;    /* --max-time, or NULL */
     const char *resume;      /* --resume: "auto" (the default), "never", or a checkpoint's path */
+    const char *help;        /* --help: "", or the key that it asks about; NULL without it */
     bool allow_overlap;
-    bool print_config, json, help, version;
+    bool print_config, json, version;
 };
 
 /* Takes the command line apart and reads the configuration file. STATUS_USAGE with a line that
@@ -81,12 +85,14 @@ struct Arguments {
 Status arguments_read(Arguments *arguments, int argc, char *argv[]);
 void arguments_destroy(Arguments *arguments);
 
-/* Applies the command line's key=value words to another configuration: a checkpoint's. */
+/* Applies the environment's and the command line's keys to another configuration: a checkpoint's or
+ * a file's. */
 Status arguments_override(Config *config, const Arguments *arguments);
 
 /* The number from 1 to `most` that an option's text says; *count is left alone if that is NULL.
  * STATUS_USAGE names the option. */
 Status arguments_count(size_t *count, const char *option, const char *text, size_t most);
 
-/* Writes the help: of the command that was named, else of the program. */
-void arguments_help(FILE *out, const Arguments *arguments);
+/* Writes the help: of the key that it asks about, of the command that was named, or of the program.
+ * STATUS_USAGE with the nearest if there is no such key. */
+Status arguments_help(FILE *out, const Arguments *arguments);

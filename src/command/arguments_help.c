@@ -1,18 +1,26 @@
-/* The help, from the tables of commands, options and keys. */
+/* The help, from the tables of commands, options and keys.
+ *
+ * The program's own fits a terminal of 24 lines and 80 columns, which a unit test sees to: what a
+ * command does takes half a line there, and its options and details are in its own help. */
+#include <string.h>
+
 #include "command/arguments_table.h"
 
 static void print_option(FILE *out, const Option *option) {
     char name[64];
-    snprintf(name, sizeof name, "--%s%s%s", option->name, option->value != NULL ? " " : "",
-             option->value != NULL ? option->value : "");
+    const char *value = option->value != NULL ? option->value : "";
+    const char *gap = *value == '\0' || option_is_optional(option) ? "" : " ";
+    snprintf(name, sizeof name, "--%s%s%s", option->name, gap, value);
     char letter[] = {option->letter != 0 ? '-' : ' ', option->letter != 0 ? option->letter : ' ',
                      option->letter != 0 ? ',' : ' ', '\0'};
     fprintf(out, "  %s %-16s %s\n", letter, name, option->help);
 }
 
 static void print_command_help(FILE *out, const Command *command) {
-    fprintf(out, "Usage: mnist_dist %s %s\n\nTo %s.\n\nOptions:\n", command->name,
-            command->synopsis, command->help);
+    fprintf(out, "Usage: mnist_dist %s %s\n\nTo %s.\n", command->name, command->synopsis,
+            command->help);
+    if (command->details != NULL) fprintf(out, "%s\n", command->details);
+    fputs("\nOptions:\n", out);
     for (size_t i = 0; i < OPTION_COUNT; i++)
         if (command_takes(command, i)) print_option(out, &OPTIONS[i]);
     if (command->keys == KEYS_OF_CHECKPOINT)
@@ -26,32 +34,47 @@ static void print_command_help(FILE *out, const Command *command) {
     config_help(out);
 }
 
+/* The group's name stands beside its first command. */
+static void print_group(FILE *out, const char *group) {
+    const char *heading = group;
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        const Command *command = &COMMANDS[i];
+        if (strcmp(command->group, group) != 0) continue;
+        fprintf(out, "%-9s %-13s %s\n", heading, command->name, command->help);
+        heading = "";
+    }
+}
+
 static void print_program_help(FILE *out) {
-    fputs(
-        "Usage: mnist_dist [COMMAND] [OPTIONS] [key=value ...]\n\n"
-        "Trains a network to read handwritten digits, on many processes: mpirun -np 8 mnist_dist.\n"
-        "No command means train, and train needs no argument. A key is one of the "
-        "configuration's,\n"
-        "as in training.epochs=5; `mnist_dist train --help` lists them.\n\nCommands:\n",
-        out);
-    for (size_t i = 0; i < COMMAND_COUNT; i++)
-        fprintf(out, "  %-9s %s\n            mnist_dist %s %s\n", COMMANDS[i].name,
-                COMMANDS[i].help, COMMANDS[i].name, COMMANDS[i].synopsis);
-    fputs("\nOptions:\n", out);
-    for (size_t i = 0; i < OPTION_COUNT; i++) print_option(out, &OPTIONS[i]);
-    fputs("\nExamples:\n"
-          "  mnist_dist import train.csv test.csv -o data/digits.h5\n"
-          "  mpirun -np 8 mnist_dist --config configs/smoke.yaml training.seed=1\n"
-          "  mnist_dist evaluate runs/baseline/checkpoints/best.h5\n"
-          "\nExit codes: 0 done; 1 failed; 2 usage or configuration; 3 data; 4 checkpoint; 5 "
-          "diverged;\n"
-          "6 a rank hung or a replica differed; 75 stopped with a checkpoint written: resume it.\n",
+    fputs("Usage: mnist_dist [COMMAND] [OPTIONS] [key=value ...]\n"
+          "Trains a network to read handwritten digits, on many processes. No command means\n"
+          "train, which needs no argument: mpirun -np 8 mnist_dist training.epochs=5\n\n",
+          out);
+    for (size_t i = 0; COMMAND_GROUPS[i] != NULL; i++) print_group(out, COMMAND_GROUPS[i]);
+    fputs("\nMore      COMMAND --help  the command's options; train's has all keys\n"
+          "          --help=KEY      one key, as in --help=training.epochs\n"
+          "          --print-config  the configuration, and where each value came from\n"
+          "          --version       the version\n"
+          "\nExit code 0 done; 1 failed; 2 usage or configuration; 3 data; 4 checkpoint;\n"
+          "          5 diverged; 6 a rank hung or a replica differed; 75 stopped: resume it\n",
           out);
 }
 
-void arguments_help(FILE *out, const Arguments *arguments) {
-    if (arguments->command_given)
+static const Command *command_called(const char *name) {
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        if (strcmp(COMMANDS[i].name, name) == 0) return &COMMANDS[i];
+    return NULL;
+}
+
+Status arguments_help(FILE *out, const Arguments *arguments) {
+    const Command *asked = command_called(arguments->help);
+    if (asked != NULL)
+        print_command_help(out, asked);
+    else if (*arguments->help != '\0')
+        return config_help_key(out, arguments->help);
+    else if (arguments->command_given)
         print_command_help(out, arguments->command);
     else
         print_program_help(out);
+    return STATUS_OK;
 }

@@ -31,7 +31,7 @@ const Option OPTIONS[OPTION_COUNT] = {
     {"output", 'o', "FILE", offsetof(Arguments, output), NULL, "the file to write"},
     {"json", 0, NULL, offsetof(Arguments, json), NULL, "print the figures as JSON"},
     {"print-config", 0, NULL, offsetof(Arguments, print_config), NULL,
-     "print the configuration as it would take effect, and stop"},
+     "print the configuration, and where each value came from; and stop"},
     {"seeds", 0, "N", offsetof(Arguments, seeds), NULL,
      "train with seeds 0 to N - 1; else 0 alone"},
     {"images", 0, "FILE...", offsetof(Arguments, images), NULL,
@@ -43,8 +43,8 @@ const Option OPTIONS[OPTION_COUNT] = {
     {"max-time", 0, "TIME", offsetof(Arguments, max_time), NULL,
      "stop with a checkpoint so as to end within TIME: minutes, hours:minutes:seconds, days-hours"},
     {"to", 0, "FORMAT", offsetof(Arguments, to), NULL, "onnx, safetensors or npz"},
-    {"help", 'h', NULL, offsetof(Arguments, help), NULL,
-     "print help, of a command if one is named"},
+    {"help", 'h', "[=KEY]", offsetof(Arguments, help), NULL,
+     "print help: of the command that is named; --help=KEY of a configuration key"},
     {"version", 'V', NULL, offsetof(Arguments, version), NULL, "print the version"},
 };
 
@@ -53,30 +53,41 @@ enum { FILES = 1 << 20 }; /* as many as there are */
 static const char *const BENCHMARKS[] = {"peak",      "gemm",   "conv", "step",
                                          "allreduce", "import", NULL};
 
+const char *const COMMAND_GROUPS[] = {"Train", "Data", "Network", "Look on", "Machine", NULL};
+
 const Command COMMANDS[] = {
     {.id = COMMAND_TRAIN,
      .name = "train",
+     .group = "Train",
      .run = command_train,
      .synopsis = "[--config FILE] [--data digits.h5] [--out DIR] [--resume HOW] [--max-time TIME] "
                  "[key=value ...]",
      .help = "train, with checkpoints, metrics and predictions",
+     .details = "All goes into the run's folder; given again, an unfinished run goes on where it "
+                "was stopped.",
      .options = CONFIG | DATA | OUT | RESUME | PRINT_CONFIG | MAX_TIME | ANY,
      .keys = KEYS_OF_RUN,
      .needs_ranks = true},
     {.id = COMMAND_IMPORT,
      .name = "import",
+     .group = "Data",
      .run = command_import,
      .synopsis = "TRAIN [TEST] -o digits.h5",
-     .help = "make digits.h5 from Kaggle's CSV, MNIST's IDX or a PNG sheet",
+     .help = "make digits.h5 from CSV, IDX or a PNG sheet",
+     .details = "Kaggle's train.csv and test.csv or MNIST's files, gzip or not; the sheet is "
+                "OpenCV's digits.png.",
      .options = OUTPUT | ANY,
      .least = 1,
      .most = 2,
      .needs_output = true},
     {.id = COMMAND_EVALUATE,
      .name = "evaluate",
+     .group = "Network",
      .run = command_evaluate,
      .synopsis = "CHECKPOINT... [--data digits.h5] [--tta N] [--allow-overlap]",
-     .help = "show accuracy and confusion matrix; several checkpoints are averaged",
+     .help = "show accuracy and confusion matrix",
+     .details = "They are of the rows that were held out, or of all rows of other data. Of several "
+                "checkpoints the probabilities are averaged.",
      .options = DATA | TTA | ALLOW_OVERLAP | ANY,
      .least = 1,
      .most = FILES,
@@ -84,9 +95,11 @@ const Command COMMANDS[] = {
      .needs_ranks = true},
     {.id = COMMAND_PREDICT,
      .name = "predict",
+     .group = "Network",
      .run = command_predict,
      .synopsis = "CHECKPOINT... [--data digits.h5] [--tta N] -o submission.csv | --images FILE...",
-     .help = "label the test images, or pictures; several checkpoints are averaged",
+     .help = "label the test images, or pictures",
+     .details = "Of several checkpoints the probabilities are averaged.",
      .options = DATA | OUTPUT | IMAGES | TTA | ANY,
      .least = 1,
      .most = FILES,
@@ -95,9 +108,12 @@ const Command COMMANDS[] = {
      .needs_ranks = true},
     {.id = COMMAND_BENCH,
      .name = "bench",
+     .group = "Machine",
      .run = command_bench,
      .synopsis = "[peak|gemm|conv|step|allreduce|import [FILE]] [--json]",
-     .help = "measure the machine's peak and how near the program comes to it",
+     .help = "measure the machine, and how near the program comes",
+     .details = "Without a word: all but import. Figures are medians of rounds, with the lowest "
+                "and the highest.",
      .options = CONFIG | JSON | ANY,
      .most = 2,
      .words = BENCHMARKS,
@@ -105,42 +121,69 @@ const Command COMMANDS[] = {
      .needs_ranks = true},
     {.id = COMMAND_WATCH,
      .name = "watch",
+     .group = "Look on",
      .run = command_watch,
      .synopsis = "[RUNDIR | JOBID]",
-     .help = "show a run as it goes: bars, curves, figures; runs/latest if none is named",
+     .help = "show a run as it goes: bars, curves, figures",
+     .details =
+         "It shows runs/latest if none is named, only reads files, and prints once in a pipe.",
      .options = ANY,
      .most = 1},
     {.id = COMMAND_REPORT,
      .name = "report",
+     .group = "Look on",
      .run = command_report,
      .synopsis = "RUNDIR... [-o report.html]",
      .help = "make the page of a run, or of several side by side",
+     .details =
+         "It is one HTML file that needs no network; a single run's pictures are made beside it.",
      .options = OUTPUT | ANY,
      .least = 1,
      .most = FILES},
     {.id = COMMAND_EXPORT,
      .name = "export",
+     .group = "Network",
      .run = command_export,
      .synopsis = "CHECKPOINT --to FORMAT -o FILE",
-     .help = "write the network for other programs: ONNX, safetensors, NumPy",
+     .help = "write the network for other programs",
+     .details = "These are ONNX, safetensors and NumPy.",
      .options = OUTPUT | TO | ANY,
      .least = 1,
      .most = 1,
      .needs_output = true},
     {.id = COMMAND_COMPARE,
      .name = "compare",
+     .group = "Train",
      .run = command_compare,
      .synopsis = "CONFIG... [--seeds N] -o DIR [--data digits.h5] [key=value ...]",
-     .help = "train configurations and seeds in turn, each in DIR/NAME-SEED, and compare them",
+     .help = "train configurations and seeds in turn, and compare them",
+     .details = "Each is in DIR/NAME-SEED; given again, it leaves out what is finished and goes on "
+                "with what was interrupted.",
      .options = DATA | OUTPUT | SEEDS | ANY,
      .least = 1,
      .most = FILES,
      .needs_output = true,
      .keys = KEYS_OF_CONFIGS,
      .needs_ranks = true},
+    {.id = COMMAND_INFO,
+     .name = "info",
+     .group = "Machine",
+     .run = command_info,
+     .synopsis = "[FILE] [--json] [--config FILE] [--data digits.h5] [--out DIR] [key=value ...]",
+     .help = "say what a bug report needs, or what is in a FILE",
+     .details =
+         "A FILE is a checkpoint, digits.h5, metrics.h5 or predictions.h5; all of it is verified.",
+     .options = CONFIG | DATA | OUT | JSON | ANY,
+     .most = 1,
+     .keys = KEYS_OF_RUN,
+     .needs_ranks = true},
 };
 
 const size_t COMMAND_COUNT = sizeof COMMANDS / sizeof *COMMANDS;
+
+bool option_is_optional(const Option *option) {
+    return option->value != NULL && option->value[0] == '[';
+}
 
 bool command_takes(const Command *command, size_t option) {
     return (command->options >> option & 1) != 0;

@@ -12,6 +12,9 @@ Status command_evaluate(Comm *comm, const Arguments *arguments);
 Status command_predict(Comm *comm, const Arguments *arguments);
 Status command_bench(Comm *comm, const Arguments *arguments);
 
+/* **Collective.** */
+Status command_info(Comm *comm, const Arguments *arguments);
+
 Status command_watch(Comm *comm, const Arguments *arguments);
 /* **Collective.** */
 Status command_compare(Comm *comm, const Arguments *arguments);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "mnist_dist/base/memory.h"
+#include "mnist_dist/data/picture.h"
 
 enum { FIRST_READ = 1 << 20 }; /* doubled and added to itself it comes to GRAY_MAX_FILE */
 
@@ -69,4 +70,8 @@ Status gray_from_png(Gray *gray, const char *path, const uint8_t *bytes, size_t 
 cleanup:
     png_image_free(&image);
     return status;
+}
+
+const char *picture_png_version(void) {
+    return png_get_libpng_ver(NULL);
 }

@@ -126,6 +126,22 @@ void comm_describe(char text[64]) {
     snprintf(text, 64, "%.*s %s", name, library, version);
 }
 
+static const char *name_threads(int level) {
+    return level == MPI_THREAD_MULTIPLE     ? "multiple"
+           : level == MPI_THREAD_SERIALIZED ? "serialized"
+           : level == MPI_THREAD_FUNNELED   ? "funneled"
+                                            : "single";
+}
+
+void comm_library(CommLibrary *library) {
+    int version = 0, subversion = 0, threads = 0;
+    MPI_Get_version(&version, &subversion);
+    MPI_Query_thread(&threads);
+    comm_describe(library->name);
+    snprintf(library->standard, sizeof library->standard, "%d.%d", version, subversion);
+    library->threads = name_threads(threads);
+}
+
 /* Everyone takes the failure's code and line for its own. */
 static Status spread_failure(Comm *comm, Status mine, int culprit) {
     Failure failure = {.code = (int)mine};

@@ -38,15 +38,15 @@ int comm_node_processors(Comm *comm) {
     return CPU_COUNT(&all);
 }
 
-/* Open MPI keeps shared windows in files here. */
-static const char *window_folder(void) {
+/* Open MPI keeps shared windows in files here; MPICH always in /dev/shm. */
+const char *comm_shared_folder(void) {
     const char *folder = getenv("OMPI_MCA_osc_sm_backing_directory");
     return folder != NULL ? folder : "/dev/shm";
 }
 
 static Status check_space(const Comm *comm, size_t bytes) {
     struct statvfs space;
-    const char *folder = window_folder();
+    const char *folder = comm_shared_folder();
     if (comm->node_rank != 0) return STATUS_OK;
     if (statvfs(folder, &space) != 0)
         return status_fail(STATUS_FAILED,

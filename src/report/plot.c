@@ -10,6 +10,7 @@
 
 #include "mnist_dist/base/digits.h"
 #include "mnist_dist/base/safefile.h"
+#include "mnist_dist/report/plots.h"
 
 static const double COLOURS[PLOT_COLOURS][3] = {
     [PLOT_SURFACE] = {0xff, 0xff, 0xff},
@@ -165,4 +166,8 @@ void plot_digit(const Plot *plot, double x, double y, double side, const uint8_t
     cairo_set_line_width(cairo, 1);
     cairo_rectangle(cairo, x - 0.5, y - 0.5, side + 1, side + 1);
     cairo_stroke(cairo);
+}
+
+const char *plots_cairo_version(void) {
+    return cairo_version_string();
 }

@@ -131,6 +131,17 @@ static Status check_block(const Block *block, size_t size, const char *path) {
     return STATUS_OK;
 }
 
+bool checkpoint_is_one(const char *path) {
+    int fd = -1;
+    size_t size = 0;
+    char magic[sizeof MAGIC] = "";
+    if (open_regular(&fd, &size, O_RDONLY, path) == STATUS_OK && size >= sizeof magic)
+        read_at(fd, magic, sizeof magic, 0, path);
+    if (fd >= 0) close(fd);
+    status_clear();
+    return memcmp(magic, MAGIC, sizeof MAGIC) == 0;
+}
+
 static Status check_digest(const char *bytes, size_t size, const char *path) {
     Digester *digester = digester_new();
     if (digester == NULL) return STATUS_FAILED;

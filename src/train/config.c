@@ -21,8 +21,9 @@ static const ConfigKey *key_of(char name[NAME], const char *assignment) {
 }
 
 Status config_set(Config *config, const char *assignment) {
-    static const char where[] = "command line";
-    char name[NAME];
+    const ConfigPlace place = {.source = CONFIG_BY_COMMAND_LINE};
+    char name[NAME], where[CONFIG_PLACE];
+    config_place(where, &place);
     const ConfigKey *key = key_of(name, assignment);
     if (key == NULL)
         return status_fail(STATUS_USAGE, "%s: %s: unknown key; did you mean %s?", where, name,
@@ -30,7 +31,7 @@ Status config_set(Config *config, const char *assignment) {
     const char *equals = strchr(assignment, '=');
     if (equals == NULL)
         return status_fail(STATUS_USAGE, "%s: %s: expected %s=VALUE", where, name, name);
-    return config_take(config, key, equals + 1, where);
+    return config_take(config, key, equals + 1, &place);
 }
 
 bool config_changes_answer(const char *name) {

@@ -124,6 +124,9 @@ const ConfigKey CONFIG_KEYS[] = {
 
 const size_t CONFIG_KEY_COUNT = sizeof CONFIG_KEYS / sizeof *CONFIG_KEYS;
 
+_Static_assert(sizeof CONFIG_KEYS / sizeof *CONFIG_KEYS <= CONFIG_MOST_KEYS,
+               "origins[] is too short");
+
 const ConfigKey *config_find(const char *name) {
     for (size_t i = 0; i < CONFIG_KEY_COUNT; i++)
         if (strcmp(CONFIG_KEYS[i].name, name) == 0) return &CONFIG_KEYS[i];

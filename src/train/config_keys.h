@@ -46,10 +46,22 @@ size_t config_section_length(const char *name);
 /* Whether two keys stand in one section. */
 bool config_same_section(const ConfigKey *a, const ConfigKey *b);
 
-/* Takes a value as text. If it is none of this key's: STATUS_USAGE with "WHERE: KEY=VALUE:
- * expected ...", and the field stays as it was.
+/* Where a value stands. */
+typedef struct ConfigPlace {
+    ConfigSource source;
+    const char *name; /* of the file, or of the variable */
+    size_t line;      /* of the file, from 1 */
+} ConfigPlace;
+
+/* "FILE:LINE", or in words: what messages begin with. */
+enum { CONFIG_PLACE = 1200 };
+const char *config_place(char text[CONFIG_PLACE], const ConfigPlace *place);
+
+/* Takes a value as text, and remembers its place. If it is none of this key's: STATUS_USAGE with
+ * "PLACE: KEY=VALUE: expected ...", and the field stays as it was.
  * STATUS_FAILED if there is no memory to see. */
-Status config_take(Config *config, const ConfigKey *key, const char *text, const char *where);
+Status config_take(Config *config, const ConfigKey *key, const char *text,
+                   const ConfigPlace *place);
 
 /* Takes the key's default, which cannot fail. */
 void config_take_default(Config *config, const ConfigKey *key);
@@ -62,6 +74,10 @@ void config_print(char text[CONFIG_TEXT], const ConfigKey *key, const Config *co
 
 /* Writes `text` in double quotes, as YAML. */
 void config_quote(FILE *out, const char *text);
+
+/* MNIST_DIST_TRAINING_EPOCHS of training.epochs. */
+enum { CONFIG_VARIABLE = 128 };
+void config_variable(char variable[CONFIG_VARIABLE], const char *name);
 
 /* Whether YAML gives back this text, in quotes, as it was: not so for line ends, control characters
  * and bytes that are no UTF-8. Without memory false, with the failure recorded. */

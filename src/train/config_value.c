@@ -98,23 +98,37 @@ static bool (*const TAKE[])(void *field, const ConfigKey *key, const char *text)
     [KEY_CHOICE] = take_choice,   [KEY_TEXT] = take_text, [KEY_LAYERS] = take_layers,
 };
 
-static Status refuse(const ConfigKey *key, const char *text, const char *where) {
-    char expected[CONFIG_TEXT], hint[64] = "";
+const char *config_place(char text[CONFIG_PLACE], const ConfigPlace *place) {
+    static const char *const words[] = {"defaults", "", "environment: ", "command line"};
+    const char *name = place->name != NULL ? place->name : "";
+    if (place->source == CONFIG_BY_FILE)
+        snprintf(text, CONFIG_PLACE, "%.1000s:%zu", name, place->line);
+    else
+        snprintf(text, CONFIG_PLACE, "%s%.1000s", words[place->source], name);
+    return text;
+}
+
+static Status refuse(const ConfigKey *key, const char *text, const ConfigPlace *place) {
+    char expected[CONFIG_TEXT], where[CONFIG_PLACE], hint[64] = "";
     config_describe(expected, key);
     if (key->type == KEY_CHOICE) {
         Nearest nearest = {.word = text};
         for (int i = 0; key->choices[i] != NULL; i++) nearest_offer(&nearest, key->choices[i]);
         snprintf(hint, sizeof hint, "; did you mean %s?", nearest.best);
     }
-    return status_fail(STATUS_USAGE, "%s: %s=%.200s: expected %.500s%s", where, key->name, text,
-                       expected, hint);
+    return status_fail(STATUS_USAGE, "%s: %s=%.200s: expected %.500s%s", config_place(where, place),
+                       key->name, text, expected, hint);
 }
 
-Status config_take(Config *config, const ConfigKey *key, const char *text, const char *where) {
+Status config_take(Config *config, const ConfigKey *key, const char *text,
+                   const ConfigPlace *place) {
     char *field = (char *)config + key->offset;
     if (key->type == KEY_TEXT && !config_yaml_keeps(text))
-        return *status_message() == '\0' ? refuse(key, text, where) : STATUS_FAILED;
-    return TAKE[key->type](field, key, text) ? STATUS_OK : refuse(key, text, where);
+        return *status_message() == '\0' ? refuse(key, text, place) : STATUS_FAILED;
+    if (!TAKE[key->type](field, key, text)) return refuse(key, text, place);
+    config->origins[key - CONFIG_KEYS] =
+        (ConfigOrigin){.source = place->source, .line = (uint32_t)place->line};
+    return STATUS_OK;
 }
 
 void config_take_default(Config *config, const ConfigKey *key) {

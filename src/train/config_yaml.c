@@ -11,7 +11,7 @@
 #include "config_keys.h"
 #include "mnist_dist/base/nearest.h"
 
-enum { LARGEST_FILE = 1 << 20, WHERE = 1200 };
+enum { LARGEST_FILE = 1 << 20, WHERE = CONFIG_PLACE };
 
 /* A file under way. */
 typedef struct Reader {
@@ -31,10 +31,14 @@ static const char *scalar(const yaml_node_t *node) {
     return strlen(text) == node->data.scalar.length ? text : NULL;
 }
 
+static ConfigPlace place_of(const Reader *reader, const yaml_node_t *node) {
+    return (ConfigPlace){CONFIG_BY_FILE, reader->file, node->start_mark.line + 1};
+}
+
 /* "FILE:LINE" of a node. */
 static const char *place(char where[WHERE], const Reader *reader, const yaml_node_t *node) {
-    snprintf(where, WHERE, "%.1000s:%zu", reader->file, node->start_mark.line + 1);
-    return where;
+    ConfigPlace here = place_of(reader, node);
+    return config_place(where, &here);
 }
 
 static Status refuse_node(const Reader *reader, const yaml_node_t *node, const char *name,
@@ -74,7 +78,8 @@ static Status refuse_shape(Reader *reader, const ConfigKey *key, const yaml_node
 
 /* Joins the entries of a list with ", ". */
 static Status take_list(Reader *reader, const ConfigKey *key, const yaml_node_t *list) {
-    char joined[CONFIG_TEXT] = "", where[WHERE];
+    char joined[CONFIG_TEXT] = "";
+    const ConfigPlace here = place_of(reader, list);
     yaml_node_item_t *first = list->data.sequence.items.start;
     for (yaml_node_item_t *item = first; item < list->data.sequence.items.top; item++) {
         const yaml_node_t *entry = node(reader, *item);
@@ -85,7 +90,7 @@ static Status take_list(Reader *reader, const ConfigKey *key, const yaml_node_t 
         if (item > first) strcat(joined, ", ");
         strcat(joined, text);
     }
-    return config_take(reader->config, key, joined, place(where, reader, list));
+    return config_take(reader->config, key, joined, &here);
 }
 
 static Status take_key(Reader *reader, const char *name, const yaml_node_t *given,
@@ -99,7 +104,8 @@ static Status take_key(Reader *reader, const char *name, const yaml_node_t *give
         return take_list(reader, key, value);
     const char *text = scalar(value);
     if (text == NULL) return refuse_shape(reader, key, value);
-    return config_take(reader->config, key, text, place(where, reader, value));
+    const ConfigPlace here = place_of(reader, value);
+    return config_take(reader->config, key, text, &here);
 }
 
 /* ---- sections ---- */
@@ -310,4 +316,8 @@ bool config_yaml_keeps(const char *text) {
 cleanup:
     free(quoted);
     return same;
+}
+
+const char *config_yaml_version(void) {
+    return yaml_get_version_string();
 }

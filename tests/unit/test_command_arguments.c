@@ -186,6 +186,60 @@ static void test_keys_on_top_of_a_checkpoints_configuration(void **state) {
                                                 "checkpoint's own value; leave it out");
 }
 
+/* ---- the environment ---- */
+
+static void test_the_environment_stands_between_file_and_command_line(void **state) {
+    (void)state;
+    setenv("MNIST_DIST_DATA_LIMIT", "99", 1);
+    setenv("MNIST_DIST_TRAINING_BATCH_SIZE", "44", 1);
+    setenv("MNIST_DIST_ROOT", "/opt", 1); /* somebody else's */
+    Arguments arguments = read_words("train --config " SMOKE " training.batch_size=33");
+    assert_int_equal(arguments.config.data.limit, 99);
+    assert_int_equal(arguments.config.training.batch_size, 33);
+    arguments_destroy(&arguments);
+    /* A checkpoint keeps what decides its answer. */
+    setenv("MNIST_DIST_TRAINING_THREADS", "3", 1);
+    arguments = read_words("evaluate a.h5");
+    Config config;
+    config_defaults(&config);
+    assert_int_equal(arguments_override(&config, &arguments), STATUS_OK);
+    assert_int_equal(config.data.limit, 0);
+    assert_int_equal(config.training.threads, 3);
+    arguments_destroy(&arguments);
+    unsetenv("MNIST_DIST_TRAINING_THREADS");
+    unsetenv("MNIST_DIST_TRAINING_BATCH_SIZE");
+    setenv("MNIST_DIST_DATA_LIMIT", "many", 1);
+    expect_refused("train", "environment: MNIST_DIST_DATA_LIMIT: data.limit=many: expected an "
+                            "integer from 0 to 4294967295");
+    arguments = read_words("watch"); /* takes no keys */
+    arguments_destroy(&arguments);
+    unsetenv("MNIST_DIST_DATA_LIMIT");
+    setenv("MNIST_DIST_DATA_LIMITS", "9", 1);
+    expect_refused("train", "environment: MNIST_DIST_DATA_LIMITS: unknown key; did you mean "
+                            "MNIST_DIST_DATA_LIMIT?");
+    unsetenv("MNIST_DIST_DATA_LIMITS");
+}
+
+static void test_each_value_tells_where_it_came_from(void **state) {
+    (void)state;
+    char *text = NULL;
+    Config again;
+    setenv("MNIST_DIST_TRAINING_SEED", "4", 1);
+    Arguments arguments = read_words("train --config " SMOKE " training.epochs=9");
+    unsetenv("MNIST_DIST_TRAINING_SEED");
+    assert_int_equal(config_write_origins(&text, &arguments.config, SMOKE), STATUS_OK);
+    assert_non_null(strstr(text, "  epochs: 9                           # command line\n"));
+    assert_non_null(strstr(text, "# " SMOKE ":6\n"));
+    assert_non_null(strstr(text, "  # environment: MNIST_DIST_TRAINING_SEED\n"));
+    assert_non_null(strstr(text, "  layers:                             # " SMOKE ":12\n"));
+    assert_non_null(strstr(text, "  kind: adam                          # default\n"));
+    config_defaults(&again);
+    assert_int_equal(config_read_text(&again, text, "text"), STATUS_OK);
+    assert_int_equal(config_compare(&arguments.config, &again, "text"), STATUS_OK);
+    free(text);
+    arguments_destroy(&arguments);
+}
+
 /* ---- wrong ones ---- */
 
 static void test_an_unknown_option_names_the_nearest(void **state) {
@@ -197,16 +251,18 @@ static void test_an_unknown_option_names_the_nearest(void **state) {
     expect_refused("train --batch-size=3", "command line: unknown option --batch-size=3; did you "
                                            "mean training.batch_size=3. See mnist_dist --help");
     expect_refused("-x", "command line: unknown option -x. See mnist_dist --help");
-    expect_refused("--o a", "command line: unknown option --o; did you mean --out. See mnist_dist "
-                            "--help");
+    expect_refused("--ou a",
+                   "command line: unknown option --ou; did you mean --out. See mnist_dist "
+                   "--help");
 }
 
 static void test_values_of_options(void **state) {
     (void)state;
     expect_refused("train --out", "command line: a value must follow --out. See mnist_dist --help");
     expect_refused("import a -o", "command line: a value must follow -o. See mnist_dist --help");
-    expect_refused("--help=train",
-                   "command line: no value goes with option --help=train. See mnist_dist --help");
+    expect_refused("train --print-config=x",
+                   "command line: no value goes with option --print-config=x. See mnist_dist "
+                   "--help");
     expect_refused("train --out=",
                    "command line: an empty value follows option out. See mnist_dist --help");
     expect_refused("train --data=", "command line: data.path=: expected one line of UTF-8 text, of "
@@ -268,27 +324,79 @@ static void test_wrong_keys_are_told_by_the_configuration(void **state) {
 
 static char *help_of(const char *words) {
     Arguments arguments = read_words(words);
-    assert_true(arguments.help);
+    assert_non_null(arguments.help);
     char *text = NULL;
     size_t length = 0;
     FILE *out = open_memstream(&text, &length);
     assert_non_null(out);
-    arguments_help(out, &arguments);
+    assert_int_equal(arguments_help(out, &arguments), STATUS_OK);
     fclose(out);
     arguments_destroy(&arguments);
     return text;
 }
 
-static void test_help_names_all_commands_and_options(void **state) {
+/* Lines of a text, and the length of the longest. */
+static void measure(size_t *lines, size_t *longest, const char *text) {
+    *lines = *longest = 0;
+    for (; *text != '\0'; text++, ++*lines) {
+        size_t length = strcspn(text, "\n");
+        if (length > *longest) *longest = length;
+        text += length;
+    }
+}
+
+static void test_help_is_one_screen_that_names_all_commands(void **state) {
     (void)state;
+    size_t lines, longest;
     char *text = help_of("--help");
-    for (size_t i = 0; i < COMMAND_COUNT; i++) assert_non_null(strstr(text, COMMANDS[i].synopsis));
-    for (size_t i = 0; i < OPTION_COUNT; i++) assert_non_null(strstr(text, OPTIONS[i].help));
-    assert_non_null(strstr(text, "Exit codes"));
-    int lines = 0;
-    for (const char *c = text; *c != '\0'; c++) lines += *c == '\n';
-    assert_in_range(lines, 20, 50);
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        char row[160];
+        snprintf(row, sizeof row, " %-13s %s\n", COMMANDS[i].name, COMMANDS[i].help);
+        assert_non_null(strstr(text, row));
+    }
+    assert_non_null(strstr(text, "Exit code"));
+    measure(&lines, &longest, text);
+    assert_in_range(lines, 15, 23); /* and one for the shell's next prompt */
+    assert_in_range(longest, 60, 80);
     free(text);
+}
+
+static void test_help_of_commands_names_all_options(void **state) {
+    (void)state;
+    bool named[OPTION_COUNT] = {false};
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        char words[64];
+        snprintf(words, sizeof words, "%s --help", COMMANDS[i].name);
+        char *text = help_of(words);
+        assert_non_null(strstr(text, COMMANDS[i].synopsis));
+        for (size_t k = 0; k < OPTION_COUNT; k++) named[k] |= strstr(text, OPTIONS[k].help) != NULL;
+        free(text);
+    }
+    for (size_t k = 0; k < OPTION_COUNT; k++) assert_true(named[k]);
+}
+
+static void test_help_of_a_key(void **state) {
+    (void)state;
+    char *text = help_of("--help=schedule.patience");
+    assert_non_null(strstr(text, "an integer from 1 to 1000000"));
+    assert_non_null(strstr(text, "default      3\n"));
+    assert_non_null(strstr(text, "MNIST_DIST_SCHEDULE_PATIENCE=VALUE"));
+    assert_non_null(strstr(text, "\n  schedule.kind "));
+    assert_null(strstr(text, "optimizer."));
+    free(text);
+    text = help_of("--help=optimizer");
+    assert_non_null(strstr(text, "optimizer.kind"));
+    assert_null(strstr(text, "schedule."));
+    free(text);
+    text = help_of("--help=watch");
+    assert_non_null(strstr(text, "mnist_dist watch"));
+    free(text);
+    Arguments arguments = read_words("--help=epochs");
+    assert_int_equal(arguments_help(stdout, &arguments), STATUS_USAGE);
+    assert_string_equal(status_message(),
+                        "--help=epochs: unknown key; did you mean --help=training.epochs?");
+    status_clear();
+    arguments_destroy(&arguments);
 }
 
 static void test_help_of_a_command(void **state) {
@@ -341,13 +449,17 @@ int main(void) {
         cmocka_unit_test(test_the_last_of_two_wins),
         cmocka_unit_test(test_files_with_an_equals_sign),
         cmocka_unit_test(test_keys_on_top_of_a_checkpoints_configuration),
+        cmocka_unit_test(test_the_environment_stands_between_file_and_command_line),
+        cmocka_unit_test(test_each_value_tells_where_it_came_from),
         cmocka_unit_test(test_an_unknown_option_names_the_nearest),
         cmocka_unit_test(test_values_of_options),
         cmocka_unit_test(test_an_unknown_command_names_the_nearest),
         cmocka_unit_test(test_options_of_other_commands_are_refused),
         cmocka_unit_test(test_words_that_are_too_many_or_too_few),
         cmocka_unit_test(test_wrong_keys_are_told_by_the_configuration),
-        cmocka_unit_test(test_help_names_all_commands_and_options),
+        cmocka_unit_test(test_help_is_one_screen_that_names_all_commands),
+        cmocka_unit_test(test_help_of_commands_names_all_options),
+        cmocka_unit_test(test_help_of_a_key),
         cmocka_unit_test(test_help_of_a_command),
         cmocka_unit_test(test_help_and_version_ask_for_nothing_else),
         cmocka_unit_test(test_print_config),

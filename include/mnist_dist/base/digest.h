@@ -20,4 +20,7 @@ void digester_add(Digester *digester, const void *bytes, size_t count);
 Digest digester_finish(Digester *digester); /* and frees it */
 void digester_destroy(Digester *digester);
 
+/* xxHash's, as "0.8.1"; `text` holds 32 bytes. */
+void digest_library_version(char text[32]);
+
 void digest_text(char text[DIGEST_TEXT], Digest digest);

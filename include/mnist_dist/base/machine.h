@@ -4,3 +4,7 @@
 /* "AMD EPYC 9R14 (2 cores)": the processor's name, if the system tells it, and the processors that
  * are on line. `text` holds 128 bytes. */
 void machine_describe(char text[128]);
+
+/* The processor's instruction sets that kernels and OpenBLAS ask for, as /proc/cpuinfo names them:
+ * "avx avx2 fma ..."; "unknown" if it names none. */
+void machine_features(char text[1024]);

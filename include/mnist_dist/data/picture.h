@@ -17,3 +17,6 @@
  * read, is neither PNG nor JPEG, is damaged, has more than 64 Mi pixels, or shows nothing. Memory
  * is bounded: at most the file's 63 MiB, a byte for each pixel, and some 15 MB. */
 Status picture_read(uint8_t image[DIGIT_PIXELS], const char *path);
+
+/* libpng's, as "1.6.39". */
+const char *picture_png_version(void);

@@ -40,6 +40,17 @@ bool comm_is_one_node(const Comm *comm);
 /* "Open MPI 4.1.4": `text` holds 64 bytes. */
 void comm_describe(char text[64]);
 
+/* The MPI library: comm_describe, the standard that it keeps ("3.1"), and what it was started with
+ * of threads ("funneled"). After comm_start. */
+typedef struct CommLibrary {
+    char name[64], standard[32];
+    const char *threads;
+} CommLibrary;
+void comm_library(CommLibrary *library);
+
+/* Where the memory of comm_shared lies. */
+const char *comm_shared_folder(void);
+
 /* **Collective.** The failure of the lowest failing rank, on all ranks, with its line of text (and
  * "rank R: " before it, if R is not 0); STATUS_OK if no rank failed. */
 Status comm_agree(Comm *comm, Status mine);

@@ -8,3 +8,6 @@
 /* Makes those that there is something for: curves after an epoch; the others need predictions. A
  * picture that has become wrong, since its part is missing now, is removed. */
 Status plots_write(const RunRecord *record);
+
+/* cairo's, as "1.16.0". */
+const char *plots_cairo_version(void);

@@ -56,6 +56,9 @@ Status checkpoint_write(const Checkpoint *checkpoint, const char *path);
 Status checkpoint_read(Checkpoint *checkpoint, const char *path);
 void checkpoint_free(Checkpoint *checkpoint);
 
+/* Whether a file begins as checkpoints do. */
+bool checkpoint_is_one(const char *path);
+
 /* FOLDER/step-00001234.h5; `path` holds PATH_MAX bytes. */
 void checkpoint_step_path(char *path, const char *folder, uint64_t step);
 

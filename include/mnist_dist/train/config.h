@@ -3,7 +3,8 @@
  * A key is one row of the table in config_keys.c: its name, type, place, default, bounds, whether
  * it changes the answer, and a line of help. Parsing, bounds, defaults, --help, the printed
  * configuration and the comparison at a resume all come from that table. Values come from the
- * defaults, then a YAML file, then key=value arguments. */
+ * defaults, then a YAML file, then the environment, then key=value arguments; each remembers which.
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -54,6 +55,21 @@ typedef struct OutputOptions {
     bool tensorboard; /* write event files for TensorBoard */
 } OutputOptions;
 
+typedef enum ConfigSource {
+    CONFIG_BY_DEFAULT,
+    CONFIG_BY_FILE,
+    CONFIG_BY_ENVIRONMENT,
+    CONFIG_BY_COMMAND_LINE
+} ConfigSource;
+
+/* Where a key's value came from. */
+typedef struct ConfigOrigin {
+    ConfigSource source;
+    uint32_t line; /* of the file */
+} ConfigOrigin;
+
+enum { CONFIG_MOST_KEYS = 256 };
+
 typedef struct Config {
     char name[256]; /* the file's name without folder and .yaml; "baseline" by default */
     DataOptions data;
@@ -65,6 +81,7 @@ typedef struct Config {
     AverageOptions average;
     CheckpointOptions checkpoint;
     OutputOptions output;
+    ConfigOrigin origins[CONFIG_MOST_KEYS]; /* by key */
 } Config;
 
 /* Every key at its default: configs/baseline.yaml. */
@@ -77,8 +94,17 @@ Status config_read_file(Config *config, const char *path);
 /* The same from text; `name` stands for the file in messages. */
 Status config_read_text(Config *config, const char *text, const char *name);
 
-/* Takes one "section.key=value". */
+/* Takes one "section.key=value" of the command line. */
 Status config_set(Config *config, const char *assignment);
+
+/* Takes the keys that variables set, training.epochs from MNIST_DIST_TRAINING_EPOCHS: of a
+ * checkpoint's configuration (`spares`) only those that do not change the answer. A name that
+ * begins as a section's and is no key is refused, with the nearest; others are not looked at. */
+Status config_read_environment(Config *config, bool spares);
+
+/* A digest of those variables, whatever their order: the same on all ranks, or they would not
+ * train alike. */
+uint64_t config_environment_digest(void);
 
 /* Checks what no single key can show: batch_size against shards and the like. */
 Status config_check(const Config *config);
@@ -90,6 +116,10 @@ int64_t config_held_out_fold(const Config *config);
  * *text. */
 Status config_write(char **text, const Config *config);
 
+/* The same with a comment on each value that says where it came from; `file` is the name of the
+ * file that config_read_file read, or NULL. */
+Status config_write_origins(char **text, const Config *config, const char *file);
+
 /* Whether a run may be resumed under `now`: STATUS_USAGE naming the first key that changes the
  * answer and differs, with both values and the remedy. */
 Status config_compare(const Config *saved, const Config *now, const char *checkpoint);
@@ -97,8 +127,14 @@ Status config_compare(const Config *saved, const Config *now, const char *checkp
 /* The table for --help: each key with its default, bounds and meaning. */
 void config_help(FILE *out);
 
+/* All about one key, or about each of a section. STATUS_USAGE with the nearest if it is neither. */
+Status config_help_key(FILE *out, const char *name);
+
 /* The key that somebody who wrote `name` most likely meant; never NULL. */
 const char *config_nearest(const char *name);
+
+/* libyaml's version. */
+const char *config_yaml_version(void);
 
 /* The keys one by one, key below config_key_count: for those who show them. */
 enum { CONFIG_TEXT = 4096 }; /* bytes that hold any value as text */
