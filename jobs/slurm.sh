@@ -59,7 +59,8 @@ launch() {
     local ranks=$1 threads=${SLURM_CPUS_PER_TASK:-1}
     shift
     if [ "${LAUNCHER:-mpirun}" = srun ]; then
-        exec srun --mpi=pmix --kill-on-bad-exit=1 --ntasks="$ranks" --cpu-bind=cores "$@"
+        exec srun --mpi=pmix --kill-on-bad-exit=1 --ntasks="$ranks" --cpus-per-task="$threads" \
+            --cpu-bind=cores "$@"
     fi
     if [ "${SLURM_CPUS_ON_NODE:-1}" -le "$(nproc --all)" ]; then
         exec mpirun -quiet -np "$ranks" --map-by "slot:PE=$threads" --bind-to core "$@"

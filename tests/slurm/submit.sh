@@ -26,6 +26,15 @@ wait_for 60 is_state "$three" COMPLETED
 expect_same "$three" "$same"
 echo "two nodes by srun: same"
 
+for launcher in mpirun srun; do
+    four=$(LAUNCHER=$launcher submit --ntasks=1 --cpus-per-task=2 jobs/train.sbatch "${toy[@]}" \
+        training.epochs=20)
+    wait_for 60 is_state "$four" COMPLETED
+    expect_same "$four" "$same"
+    grep -q ' 1 rank with 2 threads' "$(log_of "$four")" || fail "not two threads by $launcher"
+done
+echo "two threads a task: same"
+
 # A mistake ends the job at once, with its line.
 wrong=$(submit --ntasks=1 jobs/train.sbatch training.epoch=3)
 wait_for 30 is_state "$wrong" FAILED
