@@ -66,15 +66,21 @@ find_rank() {
 }
 
 # wait_for_end PLACE MILLISECONDS: waits until no process of the run is left, no longer than that;
-# sets `took` and `rc`, mpirun's exit code.
+# sets `took` and `rc`, mpirun's exit code. Open MPI 4.1's mpirun may itself wait for ever when a rank
+# dies while it makes itself known ("PMIX ERROR: UNREACHABLE"): then it is killed, and `stuck` is 1.
 wait_for_end() {
     local begin limit=$2
+    stuck=0
     now_ms
     begin=$now
     find_processes "$1"
     while [ ${#all[@]} -gt 0 ]; do
         now_ms
-        [ $((now - begin)) -le "$limit" ] ||
+        if [ $((now - begin)) -gt "$limit" ] && [ ${#processes[@]} -eq 0 ] && grep -q 'PMIX ERROR' "$1.txt"; then
+            stuck=1
+            kill -KILL "${all[@]}" || true
+        fi
+        [ $((now - begin)) -le $((limit + 1000 * stuck)) ] ||
             { ps -o pid,ppid,stat,wchan:20,args -p "${all[*]}"; tail -n 20 "$1.txt"; fail "$1: still there after $limit ms"; }
         sleep_ms 10
         find_processes "$1"
