@@ -43,7 +43,6 @@ static struct {
     size_t own; /* this rank's place in it */
     Watch watch;
     double limit; /* 0: nobody is judged */
-    int ranks;
     double spoken; /* when another was seen to have spoken; 0: not yet */
     char log[PATH_MAX];
     char line[LINE];
@@ -81,9 +80,9 @@ static void compose(Verdict verdict, const Heartbeat *beat, double silent) {
 /* A thread of its own. */
 static void *write_log(void *unused) {
     int fd = open(dog.log, O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    if (fd >= 0 && write(fd, dog.line, strlen(dog.line)) < 0) dog.log[0] = '\0';
+    bool wrote = fd >= 0 && write(fd, dog.line, strlen(dog.line)) > 0;
     if (fd >= 0) close(fd);
-    atomic_store(&dog.logged, true);
+    atomic_store(&dog.logged, wrote);
     return unused;
 }
 

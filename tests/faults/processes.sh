@@ -57,10 +57,12 @@ find_processes() {
 
 # find_rank PLACE RANK: sets `process` to it; false if it is not there.
 find_rank() {
+    local variable
     find_processes "$1"
     for process in "${processes[@]}"; do
-        ! tr '\0' '\n' <"/proc/$process/environ" 2>/dev/null |
-            grep -qx "OMPI_COMM_WORLD_RANK=$2" || return 0
+        while IFS= read -r -d '' variable; do
+            [ "$variable" != "OMPI_COMM_WORLD_RANK=$2" ] || return 0
+        done 2>/dev/null <"/proc/$process/environ" || true
     done
     return 1
 }
@@ -113,7 +115,7 @@ finishes() {
     shift 2
     last=$(newest "$place")
     mpirun -np "$ranks" "$program" train "${many_steps[@]}" "$@" --out "$place" >"$place.txt" 2>&1 ||
-        { tail -n 20 "$place.txt"; fail "$place: could not go on, exit code $?"; }
+        { rc=$?; tail -n 20 "$place.txt"; fail "$place: could not go on, exit code $rc"; }
     went_on "$place" "$last"
     [ "$(digest_of "$place.txt")" = "$reference" ] || { tail -n 20 "$place.txt"; fail "$place: other bits"; }
     cmp -s "$place/submission.csv" whole/submission.csv || fail "$place: other predictions"
