@@ -42,7 +42,7 @@ static struct {
     Table *table;
     size_t own; /* this rank's place in it */
     Watch watch;
-    double limit; /* 0: nobody is judged */
+    double limit;  /* 0: nobody is judged */
     double spoken; /* when another was seen to have spoken; 0: not yet */
     char log[PATH_MAX];
     char line[LINE];
