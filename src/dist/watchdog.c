@@ -27,7 +27,8 @@
 #include "mnist_dist/base/memory.h"
 
 enum { LINE = 1024 };
-static const double LOOK_SECONDS = 0.25, GAP_SECONDS = 1.0, GRACE_SECONDS = 3.0, LOG_SECONDS = 0.3;
+static const double LOOK_SECONDS = 0.25, LEAST_GAP_SECONDS = 1.0, GRACE_SECONDS = 3.0,
+                    LOG_SECONDS = 0.3;
 
 /* What the ranks of a node share. */
 typedef struct Table {
@@ -41,8 +42,7 @@ static struct {
     Table *table;
     size_t own; /* this rank's place in it */
     Watch watch;
-    double limit; /* 0: nobody is judged */
-    int ranks;
+    double limit;  /* 0: nobody is judged */
     double spoken; /* when another was seen to have spoken; 0: not yet */
     char log[PATH_MAX];
     char line[LINE];
@@ -80,9 +80,9 @@ static void compose(Verdict verdict, const Heartbeat *beat, double silent) {
 /* A thread of its own. */
 static void *write_log(void *unused) {
     int fd = open(dog.log, O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    if (fd >= 0 && write(fd, dog.line, strlen(dog.line)) < 0) dog.log[0] = '\0';
+    bool wrote = fd >= 0 && write(fd, dog.line, strlen(dog.line)) > 0;
     if (fd >= 0) close(fd);
-    atomic_store(&dog.logged, true);
+    atomic_store(&dog.logged, wrote);
     return unused;
 }
 
@@ -111,14 +111,18 @@ static void follow(double now) {
 
 /* ---- The thread ------------------------------------------------------------------------------ */
 
+static double larger_of(double a, double b) {
+    return a > b ? a : b;
+}
+
 static void look(void) {
     size_t culprit = 0;
     double silent = 0.0, now = clock_seconds();
     atomic_fetch_add(&dog.table->beats[dog.own].looks, 1);
     Verdict verdict = VERDICT_FINE;
     if (dog.limit > 0.0)
-        verdict = watch_look(&dog.watch, dog.table->beats, now, dog.limit, GAP_SECONDS, &culprit,
-                             &silent);
+        verdict = watch_look(&dog.watch, dog.table->beats, now, dog.limit,
+                             larger_of(dog.limit / 4.0, LEAST_GAP_SECONDS), &culprit, &silent);
     if (verdict != VERDICT_FINE) end_job(verdict, culprit, silent);
     if (atomic_load(&dog.table->spoken) != 0) follow(now);
 }

@@ -57,24 +57,32 @@ find_processes() {
 
 # find_rank PLACE RANK: sets `process` to it; false if it is not there.
 find_rank() {
+    local variable
     find_processes "$1"
     for process in "${processes[@]}"; do
-        ! tr '\0' '\n' <"/proc/$process/environ" 2>/dev/null |
-            grep -qx "OMPI_COMM_WORLD_RANK=$2" || return 0
+        while IFS= read -r -d '' variable; do
+            [ "$variable" != "OMPI_COMM_WORLD_RANK=$2" ] || return 0
+        done 2>/dev/null <"/proc/$process/environ" || true
     done
     return 1
 }
 
 # wait_for_end PLACE MILLISECONDS: waits until no process of the run is left, no longer than that;
-# sets `took` and `rc`, mpirun's exit code.
+# sets `took` and `rc`, mpirun's exit code. Open MPI 4.1's mpirun may itself wait for ever when a rank
+# dies while it makes itself known ("PMIX ERROR: UNREACHABLE"): then it is killed, and `stuck` is 1.
 wait_for_end() {
     local begin limit=$2
+    stuck=0
     now_ms
     begin=$now
     find_processes "$1"
     while [ ${#all[@]} -gt 0 ]; do
         now_ms
-        [ $((now - begin)) -le "$limit" ] ||
+        if [ $((now - begin)) -gt "$limit" ] && [ ${#processes[@]} -eq 0 ] && grep -q 'PMIX ERROR' "$1.txt"; then
+            stuck=1
+            kill -KILL "${all[@]}" || true
+        fi
+        [ $((now - begin)) -le $((limit + 1000 * stuck)) ] ||
             { ps -o pid,ppid,stat,wchan:20,args -p "${all[*]}"; tail -n 20 "$1.txt"; fail "$1: still there after $limit ms"; }
         sleep_ms 10
         find_processes "$1"
@@ -107,7 +115,7 @@ finishes() {
     shift 2
     last=$(newest "$place")
     mpirun -np "$ranks" "$program" train "${many_steps[@]}" "$@" --out "$place" >"$place.txt" 2>&1 ||
-        { tail -n 20 "$place.txt"; fail "$place: could not go on, exit code $?"; }
+        { rc=$?; tail -n 20 "$place.txt"; fail "$place: could not go on, exit code $rc"; }
     went_on "$place" "$last"
     [ "$(digest_of "$place.txt")" = "$reference" ] || { tail -n 20 "$place.txt"; fail "$place: other bits"; }
     cmp -s "$place/submission.csv" whole/submission.csv || fail "$place: other predictions"

@@ -80,6 +80,7 @@ is_ended() {
 cases 20 200 is_stopped "USR1 to mpirun; TERM, INT, USR1 to a rank"
 awk '{ n[$1]++; if ($2 > most) most = $2 }
     END { printf "%d stopped with 75, %d had finished; gone within %d ms; all resumed, same\n", n["code75"], n["code0"], most }' stops
+workers=2 # who is killed after a second needs its share of the cores
 cases 20 200 is_ended "TERM, INT to mpirun"
 awk '{ n[$3]++ }
     END { printf "%d marked as stopped, %d finished, %d without a mark; all resumed, same\n", n["mark1"], n["mark2"], n["mark0"] }' ends
