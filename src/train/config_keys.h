@@ -1,4 +1,4 @@
-/* The table of configuration keys, for the files of the configuration alone. */
+/* The table of configuration keys, for the files of the configuration and the manual alone. */
 #pragma once
 
 #include <stdbool.h>

@@ -46,3 +46,11 @@ done
 grep -q "^\. \"$share/jobs/slurm.sh\"" "$share/jobs/train.sbatch" || fail "train.sbatch sources another file"
 SLURM_SUBMIT_DIR=$work bash -c ". '$share/jobs/slurm.sh'; declare -F job_train worth_restarting" >/dev/null ||
     fail "slurm.sh does not find restart.sh"
+
+# Manuals and completions are where they are looked for.
+for file in man/man1/mnist_dist.1 man/man5/mnist_dist.yaml.5 man/man5/mnist_dist-files.5 \
+    bash-completion/completions/mnist_dist zsh/site-functions/_mnist_dist \
+    fish/vendor_completions.d/mnist_dist.fish; do
+    [ -s "$prefix/share/$file" ] || fail "no share/$file is installed"
+done
+MANPATH=$prefix/share/man man -w 5 mnist_dist.yaml >/dev/null || fail "man finds no mnist_dist.yaml(5)"

@@ -35,8 +35,7 @@ static Status make_step(Replica *replica) {
     Status status;
     TRY(trainer_begin_epoch(replica->trainer));
     TRY(trainer_step(replica->trainer, &request));
-    log_line("loss %.6f of %zu parameters",
-             history_step(&replica->trainer->history, 0, STEP_LOSS),
+    log_line("loss %.6f of %zu parameters", history_step(&replica->trainer->history, 0, STEP_LOSS),
              model_parameter_count(replica->model));
 cleanup:
     return status;
