@@ -10,7 +10,7 @@ BUILD_PACKAGES=(ca-certificates clang cmake curl fonts-dejavu-core g++ gcc libca
     protobuf-c-compiler wasi-libc zlib1g-dev)
 
 # To test it, beside those.
-TEST_PACKAGES=(chromium clang-format-14 file gdb gnuplot-nox hdf5-tools iproute2
+TEST_PACKAGES=(chromium clang-format-14 clang-tidy-14 cppcheck file gdb gnuplot-nox hdf5-tools iproute2
     libclang-rt-dev libcmocka-dev munge nodejs procps python3 python3-h5py python3-venv
     shellcheck slurm-wlm tmux)
 # Others' packages of nodejs have npm in them, and Debian's npm does not go with those.
