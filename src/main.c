@@ -28,7 +28,7 @@ static bool has_launcher(void) {
 static void die_with_launcher(void) {
     pid_t launcher = getppid();
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != launcher) raise(SIGKILL);
+    if (getppid() != launcher) (void)raise(SIGKILL);
 }
 
 static Status print_config(const Arguments *arguments) {
@@ -45,7 +45,7 @@ static Status print_help(const Arguments *arguments) {
     FILE *out = open_memstream(&text, &size);
     if (out == NULL) return status_fail_errno(STATUS_FAILED, "help");
     Status status = arguments_help(out, arguments);
-    fclose(out);
+    if (fclose(out) != 0 && status == STATUS_OK) status = status_fail_errno(STATUS_FAILED, "help");
     if (status == STATUS_OK) show_text(text);
     free(text);
     return status;

@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # Tests under sanitizers, in a build folder of their own:
-#   sanitize.sh BUILD_DIR SOURCE_DIR asan [--long]     unit and mpi tests, the latter on 1, 3 and 8
-#                                                      ranks, or on all numbers of them
-#   sanitize.sh BUILD_DIR SOURCE_DIR tsan              what has threads: the pool, the trainer
+#   sanitize.sh asan BUILD_DIR SOURCE_DIR         unit and mpi tests, the latter on 1 and 3 ranks, and
+#                                                 on 8 all but gradsync
+#   sanitize.sh asan-long BUILD_DIR SOURCE_DIR    on all numbers of ranks
+#   sanitize.sh tsan BUILD_DIR SOURCE_DIR         what has threads: the pool, the trainer
 # and each time the program's way from CSV to submission.csv, which has to give the bits of the
 # program in BUILD_DIR.
-preset=$3
-form=${4:-}
+preset=${1%-long}
+form=$1
+shift
 # shellcheck source=tests/e2e/common.sh
 . "$(dirname "$0")/e2e/common.sh"
 release=$build
@@ -48,8 +50,8 @@ go_through() {
 
 case $preset in
 asan)
-    some=(-E 'mpi_.*_[2457]$|source_rules')
-    [ "$form" != --long ] || some=(-E source_rules)
+    some=(-E 'mpi_.*_[2457]$|mpi_gradsync_8|source_rules')
+    [ "$form" = asan ] || some=(-E source_rules)
     prepare all
     run_tests -L 'unit|mpi' "${some[@]}"
     go_through 3

@@ -79,8 +79,8 @@ static Status check_size(H5File *file, const char *name, hid_t dataset, H5Type t
 static Status expect_type(hsize_t dims[], H5File *file, const char *name, hid_t dataset,
                           H5Type type, int rank) {
     Status status;
-    H5Type stored;
-    int stored_rank;
+    H5Type stored = H5_U8;
+    int stored_rank = 0;
     TRY(get_type(&stored, file, name, dataset));
     TRY(get_shape(&stored_rank, dims, file, name, dataset));
     if (stored != type || stored_rank != rank)
@@ -95,7 +95,7 @@ cleanup:
 static Status expect_shape(size_t *count, H5File *file, const char *name, hid_t dataset,
                            H5Type type, int rank, const size_t dims[]) {
     Status status;
-    hsize_t extent[H5S_MAX_RANK];
+    hsize_t extent[H5S_MAX_RANK] = {0};
     TRY(expect_type(extent, file, name, dataset, type, rank));
     *count = 1;
     for (int i = 0; i < rank; i++) {
@@ -178,7 +178,7 @@ cleanup:
 Status h5file_shape(H5File *file, const char *name, H5Type type, int rank, size_t dims[]) {
     Status status;
     hid_t dataset = H5I_INVALID_HID;
-    hsize_t extent[H5S_MAX_RANK];
+    hsize_t extent[H5S_MAX_RANK] = {0};
     TRY(h5file_ready(file));
     TRY(h5file_open_dataset(&dataset, file, name));
     TRY(expect_type(extent, file, name, dataset, type, rank));

@@ -85,7 +85,7 @@ static void erase_progress(void) {
     if (!state.progress_is_shown) return;
     state.progress_is_shown = false;
     fputs(ERASE_LINE, stdout);
-    fflush(stdout);
+    (void)fflush(stdout);
     clearerr(stdout);
 }
 
@@ -123,11 +123,10 @@ static long parent_of(long pid) {
     FILE *file = fopen(path, "re");
     if (file == NULL) return -1;
     text[fread(text, 1, sizeof text - 1, file)] = '\0';
-    fclose(file);
+    (void)fclose(file);
     const char *name_end = strrchr(text, ')');
-    long parent = -1;
-    if (name_end == NULL || sscanf(name_end + 1, " %*c %ld", &parent) != 1) return -1;
-    return parent;
+    if (name_end == NULL || strlen(name_end) < strlen(") S 1")) return -1;
+    return strtol(name_end + strlen(") S "), NULL, 10);
 }
 
 /* The standard output of a process if it is a terminal, opened; else -1. */
@@ -194,7 +193,7 @@ void log_open(const char *path) {
 
 void log_close(void) {
     erase_progress();
-    if (state.file != NULL) fclose(state.file);
+    if (state.file != NULL) (void)fclose(state.file);
     state.file = NULL;
 }
 
@@ -267,7 +266,7 @@ void log_progress(const char *format, ...) {
     pthread_mutex_lock(&mutex);
     heartbeat_speaks();
     fprintf(stdout, "\r%s\033[K", text);
-    fflush(stdout);
+    (void)fflush(stdout);
     heartbeat_has_spoken();
     clearerr(stdout);
     state.progress_is_shown = true;

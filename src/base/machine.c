@@ -19,7 +19,7 @@ static void read_field(char *value, size_t size, const char *field) {
         snprintf(value, size, "%.*s", (int)strcspn(colon, "\n"), colon);
         break;
     }
-    if (file != NULL) fclose(file);
+    if (file != NULL) (void)fclose(file);
 }
 
 void machine_describe(char text[128]) {

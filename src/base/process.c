@@ -15,7 +15,7 @@ static void read_word(char word[64], const char *path) {
     FILE *file = length < 0 ? fopen(path, "re") : NULL;
     if (file != NULL) {
         length = fscanf(file, "%63s", word) == 1 ? (ssize_t)strlen(word) : -1;
-        fclose(file);
+        (void)fclose(file);
     }
     if (length < 0) length = snprintf(word, 64, "%s", UNKNOWN);
     word[length] = '\0';
@@ -29,9 +29,10 @@ static bool read_start(unsigned long long *started, long pid) {
     FILE *file = fopen(path, "re");
     if (file == NULL) return false;
     text[fread(text, 1, sizeof text - 1, file)] = '\0';
-    fclose(file);
+    (void)fclose(file);
     const char *behind_name = strrchr(text, ')');
     if (behind_name == NULL) return false;
+    /* NOLINTNEXTLINE(cert-err34-c): the kernel writes numbers that fit */
     int got = sscanf(behind_name + 1,
                      " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s"
                      " %llu",

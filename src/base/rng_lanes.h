@@ -54,7 +54,7 @@ LANES_INLINE void LANES(store)(uint32_t words[4][RNG_BLOCK], const LANES(Counter
     for (int j = 0; j < 4; j++)
         for (uint32_t v = 0; v < LANES_UNDER_WAY; v++) {
             LANES(Half) low = __builtin_convertvector(c->word[j][v], LANES(Half));
-            memcpy(words[j] + at + v * LANES(Width), &low, sizeof low);
+            memcpy(words[j] + (at + v * LANES(Width)), &low, sizeof low);
         }
 }
 

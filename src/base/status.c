@@ -14,19 +14,18 @@ static void keep_one_line(void) {
         if ((unsigned char)*c < ' ' || *c == 127) *c = '?';
 }
 
-Status status_fail(Status code, const char *format, ...) {
-    if (message[0] != '\0') return code;
+void status_record(const char *format, ...) {
+    if (message[0] != '\0') return;
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
     keep_one_line();
-    return code;
 }
 
-Status status_fail_errno(Status code, const char *format, ...) {
+void status_record_errno(const char *format, ...) {
     int error = errno;
-    if (message[0] != '\0') return code;
+    if (message[0] != '\0') return;
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
@@ -34,7 +33,6 @@ Status status_fail_errno(Status code, const char *format, ...) {
     keep_one_line();
     size_t used = strlen(message);
     snprintf(message + used, sizeof message - used, ": %s", strerror(error));
-    return code;
 }
 
 const char *status_message(void) {

@@ -219,7 +219,7 @@ static Status check_words(const Arguments *arguments) {
         return refuse_form(command, "-o FILE is missing", "");
     if (command->keys == KEYS_NONE && arguments->assignment_count > 0)
         return refuse_form(command, "it takes no configuration key: ", arguments->assignments[0]);
-    if (command->words != NULL && arguments->file_count > 0)
+    if (command->words != NULL && arguments->files[0] != NULL)
         return check_choice(command, arguments->files[0]);
     return STATUS_OK;
 }

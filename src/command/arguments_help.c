@@ -11,8 +11,8 @@ static void print_option(FILE *out, const Option *option) {
     const char *value = option->value != NULL ? option->value : "";
     const char *gap = *value == '\0' || option_is_optional(option) ? "" : " ";
     snprintf(name, sizeof name, "--%s%s%s", option->name, gap, value);
-    char letter[] = {option->letter != 0 ? '-' : ' ', option->letter != 0 ? option->letter : ' ',
-                     option->letter != 0 ? ',' : ' ', '\0'};
+    char letter[] = "   ";
+    if (option->letter != 0) snprintf(letter, sizeof letter, "-%c,", option->letter);
     fprintf(out, "  %s %-16s %s\n", letter, name, option->help);
 }
 

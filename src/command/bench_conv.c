@@ -106,9 +106,14 @@ static Status prepare(ConvBench *bench) {
 
 /* Seconds of one call, over as many as it takes to see. */
 static double time_pass(void (*pass)(const ConvCall *call), const ConvCall *call) {
-    double since = clock_seconds(), elapsed = 0.0, calls = 0.0;
-    for (; elapsed < PASS_SECONDS; elapsed = clock_seconds() - since, calls++) pass(call);
-    return elapsed / calls;
+    double since = clock_seconds(), elapsed = 0.0;
+    size_t calls = 0;
+    while (elapsed < PASS_SECONDS) {
+        pass(call);
+        calls++;
+        elapsed = clock_seconds() - since;
+    }
+    return elapsed / (double)calls;
 }
 
 static void time_row(ConvRow *row, const ConvBench *bench, int slot) {

@@ -125,7 +125,7 @@ static void remove_place(void) {
 
 static void end_by(int number) {
     remove_place();
-    raise(number); /* whose handler is the default one again */
+    (void)raise(number); /* whose handler is the default one again */
 }
 
 /* A signal that is ignored (nohup) stays so. */

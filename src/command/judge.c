@@ -36,7 +36,7 @@ static Status member_read(Member *member, Comm *comm, const Arguments *arguments
         status = MEMORY_NEW(&member->params, model_parameter_count(member->model));
     TRY(comm_agree(comm, status));
     size_t bytes = model_parameter_count(member->model) * sizeof(float);
-    if (comm_rank(comm) == 0) memcpy(member->params, checkpoint.params, bytes);
+    if (checkpoint.params != NULL) memcpy(member->params, checkpoint.params, bytes); /* rank 0's */
     comm_broadcast(comm, member->params, bytes, 0);
 cleanup:
     checkpoint_free(&checkpoint);

@@ -78,7 +78,7 @@ static void draw_digit(Screen *screen, const uint8_t *image) {
     enum { HALF_INK = 96 };
     for (int row = 0; row < HIGH; row++)
         for (int x = 0; x < DIGIT_SIDE; x++) {
-            const uint8_t *upper = image + 2 * row * DIGIT_SIDE + x;
+            const uint8_t *upper = image + (2 * row * DIGIT_SIDE + x);
             int half = (upper[0] >= HALF_INK) | (upper[DIGIT_SIDE] >= HALF_INK) << 1;
             screen_set(screen, row, x, halves[half], INK_PLAIN);
         }

@@ -100,7 +100,7 @@ static void put_symbol(FILE *out, uint32_t symbol) {
 
 /* Columns up to the last one that shows something. */
 static int row_length(const Screen *screen, int row) {
-    const ScreenCell *cells = screen->cells + row * screen->columns;
+    const ScreenCell *cells = screen->cells + (size_t)row * (size_t)screen->columns;
     int length = screen->columns;
     while (length > 0 && (cells[length - 1].symbol == 0 || cells[length - 1].symbol == ' '))
         length--;

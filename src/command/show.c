@@ -57,8 +57,7 @@ static bool paint(const char *text) {
         paint_line(out, text, length);
         text += length + (text[length] == '\n');
     }
-    fclose(out);
-    bool shown = terminal_write(painted);
+    bool shown = fclose(out) == 0 && terminal_write(painted);
     free(painted);
     return shown;
 }

@@ -34,7 +34,7 @@ bool terminal_has_colours(void) {
 
 static int choose_size(int told, const char *variable, int usual) {
     const char *text = getenv(variable);
-    if (told <= 0 && text != NULL) told = atoi(text);
+    if (told <= 0 && text != NULL) told = (int)strtol(text, NULL, 10);
     if (told <= 0) told = usual;
     return told < MOST ? told : MOST;
 }

@@ -148,7 +148,7 @@ sample_field(float *restrict out, const uint8_t *restrict field, const AffineMap
                  side);
         cut_line(&columns, m[1][0] * r + (m[1][2] + margin), m[1][1],
                  by != NULL ? by->columns[r] : NULL, side);
-        sample_line(pixels + r * DIGIT_SIDE, quads, &rows, &columns, side);
+        sample_line(pixels + (size_t)r * DIGIT_SIDE, quads, &rows, &columns, side);
     }
     for (int i = 0; i < DIGIT_PIXELS; i++) out[i] = pixels[i] / 255.0f;
 }
@@ -162,7 +162,7 @@ VECTOR_CLONES static void sample_zero(float *restrict out, const uint8_t *restri
                                       const AffineMap *map, const Displacement *by) {
     uint8_t field[FRAMED * FRAMED] = {0};
     for (int r = 0; r < DIGIT_SIDE; r++)
-        memcpy(field + (r + 1) * FRAMED + 1, image + r * DIGIT_SIDE, DIGIT_SIDE);
+        memcpy(field + ((r + 1) * FRAMED + 1), image + (size_t)r * DIGIT_SIDE, DIGIT_SIDE);
     sample_field(out, field, map, by, FRAMED, 1.0);
 }
 
@@ -191,7 +191,7 @@ void augment_erase(float *image, const AugmentOptions *options, const RngStream 
     const int top = draw_below(words[3], DIGIT_SIDE - height + 1);
     const int left = draw_below(words[4], DIGIT_SIDE - width + 1);
     for (int r = top; r < top + height; r++)
-        memset(image + r * DIGIT_SIDE + left, 0, (size_t)width * sizeof *image);
+        memset(image + (r * DIGIT_SIDE + left), 0, (size_t)width * sizeof *image);
 }
 
 void augment_sample(float *out, const uint8_t *image, const AugmentOptions *options,

@@ -103,7 +103,7 @@ bool centre_cell(float digit[DIGIT_PIXELS], const float cell[CENTRE_BOX * CENTRE
         }
     memset(digit, 0, DIGIT_PIXELS * sizeof *digit);
     if (down.mass == 0.0) return false;
-    float *to = digit + profile_shift(&down) * DIGIT_SIDE + profile_shift(&across);
+    float *to = digit + (profile_shift(&down) * DIGIT_SIDE + profile_shift(&across));
     for (int y = down.first; y <= down.last; y++)
         for (int x = across.first; x <= across.last; x++)
             to[y * DIGIT_SIDE + x] = cell[y * CENTRE_BOX + x];

@@ -113,10 +113,10 @@ static bool parse_pixels_fast(uint8_t image[DIGIT_PIXELS], const char *next, con
             next += 8;
             continue;
         }
-        unsigned value = (unsigned)(unsigned char)*next++ - '0', digit = value;
+        unsigned value = (unsigned)(unsigned char)*next++ - '0';
         if (value > 9) return false;
         for (int more = 0; more < 2; more++) {
-            digit = (unsigned)(unsigned char)*next - '0';
+            unsigned digit = (unsigned)(unsigned char)*next - '0';
             if (digit > 9) break;
             value = 10 * value + digit;
             next++;
@@ -142,7 +142,7 @@ static Status parse_row_strictly(Csv *csv, const char *line, const char *end) {
     Field field = {.next = line};
     Status status = check_count(csv, columns, line, end);
     if (status != STATUS_OK) return status;
-    for (size_t column = 0; column < columns; column++) {
+    for (size_t column = 0; column < columns && field.next != NULL; column++) {
         bool is_label = csv->labelled && column == 0;
         unsigned value = 0;
         field = field_at(field.next, end);
@@ -209,10 +209,11 @@ static Status check_header(Csv *csv, const char *line, const char *end) {
     size_t columns = columns_of(csv->labelled);
     Status status = check_count(csv, columns, line, end);
     if (status != STATUS_OK) return status;
-    Field pixel = csv->labelled ? field_at(field.next, end) : field;
+    bool is_label = csv->labelled && field.next != NULL;
+    Field pixel = is_label ? field_at(field.next, end) : field;
     csv->naming = find_naming(&pixel);
     field.next = line;
-    for (size_t column = 0; column < columns; column++) {
+    for (size_t column = 0; column < columns && field.next != NULL; column++) {
         char name[NAME_TEXT];
         field = field_at(field.next, end);
         name_column(name, csv->naming, csv->labelled, column);

@@ -26,7 +26,7 @@ typedef struct Reader {
     const char *path;
     H5File *h5;
     Part train, test;
-    uint8_t *chunk; /* (LAYOUT_CHUNK * LAYOUT_ROW) */
+    uint8_t *chunk; /* ((size_t)LAYOUT_CHUNK * LAYOUT_ROW) */
 } Reader;
 
 /* Where a part's rows go; both NULL if they are but verified. */
@@ -128,7 +128,7 @@ static Status reader_open(Reader *reader, DatasetInfo *info, const char *path) {
     Status status = STATUS_OK;
     *reader = (Reader){.path = path, .train.name = "train", .test.name = "test"};
     *info = (DatasetInfo){0};
-    TRY(MEMORY_NEW(&reader->chunk, LAYOUT_CHUNK * LAYOUT_ROW));
+    TRY(MEMORY_NEW(&reader->chunk, (size_t)LAYOUT_CHUNK * LAYOUT_ROW));
     TRY(h5file_open(&reader->h5, path, STATUS_DATA));
     TRY(open_part(reader, &reader->train));
     TRY(check_train(reader));

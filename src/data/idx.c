@@ -107,8 +107,9 @@ static bool replace_last(char *text, size_t start, const char *from, const char 
     char *found = NULL;
     for (char *next = strstr(text + start, from); next != NULL; next = strstr(next + 1, from))
         found = next;
-    if (found != NULL) memcpy(found, to, strlen(to));
-    return found != NULL;
+    if (found == NULL) return false;
+    for (size_t i = 0; to[i] != '\0'; i++) found[i] = to[i];
+    return true;
 }
 
 /* The path of the labels as the images' name tells it, as it is or with .gz added or taken. False

@@ -75,6 +75,7 @@ static Status add_part(Parts *parts, const Ink *ink) {
 static Status find_parts(Parts *parts, const Ink *ink) {
     size_t pixels = ink->width * ink->height;
     Status status = STATUS_OK;
+    if (ink->width == 0) return STATUS_OK;
     TRY(MEMORY_NEW(&parts->labels, pixels));
     TRY(MEMORY_NEW(&parts->stack, pixels));
     for (size_t i = 0; i < pixels; i++) {

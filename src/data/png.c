@@ -11,7 +11,7 @@
 enum { CELL = CENTRE_BOX };
 
 static Status check_size(const Gray *sheet) {
-    if (sheet->width % CELL != 0 || sheet->height % (10 * CELL) != 0)
+    if (sheet->width % CELL != 0 || sheet->height % ((size_t)10 * CELL) != 0)
         return status_fail(STATUS_DATA,
                            "%s: %zux%zu pixels are no sheet of 20x20 cells with lines for ten "
                            "digits: the width must be a multiple of 20, the height of 200",
@@ -32,7 +32,8 @@ static Status check_ink(const Gray *sheet) {
 /* Places one cell, whose lines are `stride` apart; false if it is blank. */
 static bool place_cell(uint8_t image[DIGIT_PIXELS], const uint8_t *cell, size_t stride) {
     float ink[CELL * CELL], digit[DIGIT_PIXELS];
-    for (size_t i = 0; i < CELL * CELL; i++) ink[i] = (float)cell[i / CELL * stride + i % CELL];
+    for (size_t y = 0; y < CELL; y++)
+        for (size_t x = 0; x < CELL; x++) ink[y * CELL + x] = (float)cell[y * stride + x];
     if (!centre_cell(digit, ink)) return false;
     for (size_t i = 0; i < DIGIT_PIXELS; i++) image[i] = (uint8_t)digit[i];
     return true;

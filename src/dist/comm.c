@@ -6,6 +6,7 @@
  * each of its rounds waits for the scheduler (8 ranks on 2 cores: 8 against 4 ms for 3.7 MB).
  * Refused: derived datatypes for large counts, which some MPI transports unpack element by element;
  * big-count calls, which are MPI-4. */
+#include <limits.h>
 #include <mpi.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,8 +49,8 @@ static void ask_mpi_to_start_fast(void) {
 /* How many ranks may share memory; 0 is any number. */
 static int node_limit(void) {
     const char *text = getenv("MNIST_DIST_NODE_RANKS");
-    int limit = text != NULL ? atoi(text) : 0;
-    return limit > 0 ? limit : 0;
+    long limit = text != NULL ? strtol(text, NULL, 10) : 0;
+    return limit > 0 && limit < INT_MAX ? (int)limit : 0;
 }
 
 static Status comm_fill(Comm *comm) {
@@ -156,7 +157,7 @@ static Status spread_failure(Comm *comm, Status mine, int culprit) {
     return status_fail((Status)failure.code, "rank %d: %s", culprit, failure.line);
 }
 
-Status comm_agree(Comm *comm, Status mine) {
+Status comm_agree_on(Comm *comm, Status mine) {
     int failed = mine == STATUS_OK ? comm->size : comm->rank;
     int culprit = comm->size;
     heartbeat_waits();

@@ -235,13 +235,13 @@ typedef struct TreeRun {
 } TreeRun;
 
 static Range task_range(Range range, size_t i) {
-    size_t each = BLOCKS_PER_TASK * GRADSYNC_BLOCK;
+    size_t each = (size_t)BLOCKS_PER_TASK * GRADSYNC_BLOCK;
     size_t begin = range.begin + i * each;
     return (Range){begin, begin + each < range.end ? begin + each : range.end};
 }
 
 static size_t task_count(Range range) {
-    return shard_capacity(range.end - range.begin, BLOCKS_PER_TASK * GRADSYNC_BLOCK);
+    return shard_capacity(range.end - range.begin, (size_t)BLOCKS_PER_TASK * GRADSYNC_BLOCK);
 }
 
 static void run_task(void *context, size_t i, size_t thread) {

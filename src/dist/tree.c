@@ -103,8 +103,11 @@ static void run_chunk(const Tree *tree, float *const leaves[], size_t begin, siz
     for (size_t i = 0; i < tree->count; i++) {
         const Addition *a = &tree->items[i];
         for (size_t k = 0; k < a->count; k++)
-            in[k] = a->in[k] < tree->shards ? (const Lanes *)(void *)(leaves[a->in[k]] + begin)
-                                            : sums[a->in[k] - tree->shards];
+            if (a->in[k] < tree->shards)
+                in[k] = (const Lanes *)(void *)(leaves[a->in[k]] + begin);
+            else
+                /* cppcheck-suppress legacyUninitvar ; an earlier addition has left its sum there */
+                in[k] = sums[a->in[k] - tree->shards];
         bool last = i + 1 == tree->count;
         add(last ? (Lanes *)(void *)(leaves[tree->first] + begin) : sums[a->out - tree->shards], in,
             a->count, shard_capacity(count, TREE_LANES));

@@ -92,8 +92,7 @@ static void speak(void) {
     pthread_t writer;
     if (poll(&output, 1, 1000) == 1 && write(STDERR_FILENO, dog.line, strlen(dog.line)) < 0) return;
     if (dog.log[0] == '\0' || pthread_create(&writer, NULL, write_log, NULL) != 0) return;
-    for (double waited = 0.0; waited < LOG_SECONDS && !atomic_load(&dog.logged); waited += 0.01)
-        nap(0.01);
+    for (int naps = 0; naps < 100 * LOG_SECONDS && !atomic_load(&dog.logged); naps++) nap(0.01);
 }
 
 static void end_job(Verdict verdict, size_t culprit, double silent) {

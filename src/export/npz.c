@@ -11,6 +11,8 @@
 
 enum { NPY_ALIGNMENT = 64, NPY_PREFIX = 10, NPY_HEADER = 256 };
 
+static const char MAGIC[8] = {'\x93', 'N', 'U', 'M', 'P', 'Y', 1, 0}; /* and the version, 1.0 */
+
 void export_tensor_name(char name[EXPORT_NAME], const ModelTensor *tensor) {
     snprintf(name, EXPORT_NAME, "%s/%s", tensor->layer, tensor->name);
 }
@@ -30,7 +32,7 @@ static size_t write_header(char header[NPY_HEADER], const ModelTensor *tensor) {
     size_t padded = (length + NPY_ALIGNMENT - 1) / NPY_ALIGNMENT * NPY_ALIGNMENT;
     memset(header + length - 1, ' ', padded - length);
     header[padded - 1] = '\n';
-    memcpy(header, "\x93NUMPY\x01\x00", 8);
+    memcpy(header, MAGIC, sizeof MAGIC);
     header[8] = (char)((padded - NPY_PREFIX) & 0xff);
     header[9] = (char)((padded - NPY_PREFIX) >> 8);
     return padded;

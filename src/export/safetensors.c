@@ -19,11 +19,12 @@ static Status out_of_memory(void) {
 
 /* The arrays stand in the order of the model, without gaps: {"dtype", "shape", "data_offsets"}. */
 static json_t *describe(const ModelTensor *tensor, size_t begin) {
+    size_t end = begin + tensor->count * sizeof(float);
     json_t *shape = json_array();
     for (int i = 0; i < tensor->rank; i++)
         json_array_append_new(shape, json_integer((json_int_t)tensor->dims[i]));
     return json_pack("{s:s, s:o, s:[I, I]}", "dtype", "F32", "shape", shape, "data_offsets",
-                     (json_int_t)begin, (json_int_t)(begin + tensor->count * sizeof(float)));
+                     (json_int_t)begin, (json_int_t)end);
 }
 
 static json_t *make_header(const Checkpoint *checkpoint, size_t *bytes) {

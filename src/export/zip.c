@@ -56,6 +56,7 @@ Status zip_add_file(Zip *zip, const char *name, const void *bytes, size_t count)
         free(copy);
         return refuse(zip, zip_strerror(zip->archive));
     }
+    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): the source has taken the copy over */
     zip_int64_t index = zip_file_add(zip->archive, name, source, 0);
     if (index < 0) {
         zip_source_free(source);

@@ -19,7 +19,7 @@
 #include "nn/activation.h"
 #include "nn/families.h"
 
-enum { PATCHES = 128 * 1024 / sizeof(float) }; /* floats of a block of patches */
+enum { PATCHES = (size_t)128 * 1024 / sizeof(float) }; /* floats of a block of patches */
 
 /* One image's convolution: y (h, w, out) from x (in_rows, in_columns, in). */
 typedef struct Conv {

@@ -120,6 +120,7 @@ static const ConvKernel *first_conv(const KernelOptions *options, Compute comput
                                     const ConvShape *shape) {
     Convolution asked = (Convolution)options->convolution;
     for (size_t i = 0; i < CONVS; i++)
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): a constant table of addresses */
         if (convs[i]->compute == compute && allowed(options, convs[i]->instructions) &&
             (asked == CONVOLUTION_AUTO || convs[i]->convolution <= asked) && convs[i]->suits(shape))
             return convs[i];
@@ -134,6 +135,7 @@ const ConvKernel *kernels_choose_conv(const KernelOptions *options, const ConvSh
 static const DenseKernel *first_dense(const KernelOptions *options, Compute compute, size_t in,
                                       size_t out) {
     for (size_t i = 0; i < DENSES; i++)
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): a constant table of addresses */
         if (denses[i]->compute == compute && allowed(options, denses[i]->instructions) &&
             denses[i]->suits(in, out))
             return denses[i];

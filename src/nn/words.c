@@ -29,7 +29,7 @@ static Status copy_trimmed(Words *words, const char *text, size_t length) {
     while (length > 0 && is_blank(text[length - 1])) length--;
     bool fits = length < WORDS_TEXT;
     size_t kept = fits ? length : 40;
-    for (size_t i = 0; i < kept; i++) words->text[i] = is_blank(text[i]) ? ' ' : text[i];
+    for (size_t i = 0; i < kept; i++) words->text[i] = (char)(is_blank(text[i]) ? ' ' : text[i]);
     words->text[kept] = '\0';
     if (!fits)
         return words_fail(words, "and so on: a layer has at most %d characters", WORDS_TEXT - 1);

@@ -11,7 +11,8 @@ static void encode(char out[4], const uint8_t *bytes, size_t count) {
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     uint32_t word = 0;
     for (size_t i = 0; i < 3; i++) word = word << 8 | (i < count ? bytes[i] : 0U);
-    for (size_t i = 0; i < 4; i++) out[i] = i <= count ? LETTERS[word >> (18 - 6 * i) & 63] : '=';
+    for (size_t i = 0; i < 4; i++)
+        out[i] = (char)(i <= count ? LETTERS[word >> (18 - 6 * i) & 63] : '=');
 }
 
 Status base64_text(char **text, const char *prefix, const void *bytes, size_t count) {

@@ -75,14 +75,14 @@ Status page_escape(char **escaped, const char *text) {
 }
 
 #define PART(name)                                                                                 \
-    { #name, part_##name, (size_t)(part_##name##_end - part_##name) }
+    { #name, part_##name, PAGE_PART_LENGTH(name) }
 
 Status page_write(const char *path, const char *title, const char *data) {
     char *escaped = NULL, *wasm = NULL, *page = NULL;
     size_t length = 0;
     Status status;
     TRY(page_escape(&escaped, title));
-    TRY(base64_text(&wasm, "", part_wasm, (size_t)(part_wasm_end - part_wasm)));
+    TRY(base64_text(&wasm, "", part_wasm, PAGE_PART_LENGTH(wasm)));
     const PageMarker markers[] = {
         {"title", escaped, strlen(escaped)},
         {"data", data, strlen(data)},

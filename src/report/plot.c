@@ -159,7 +159,8 @@ void plot_digit(const Plot *plot, double x, double y, double side, const uint8_t
     for (int i = 0; i < DIGIT_PIXELS; i++) {
         if (image[i] == 0) continue;
         plot_colour(plot, PLOT_TEXT, image[i] / 255.0);
-        plot_box(plot, i % DIGIT_SIDE * pixel, i / DIGIT_SIDE * pixel, pixel, pixel);
+        int row = i / DIGIT_SIDE, column = i % DIGIT_SIDE;
+        plot_box(plot, column * pixel, row * pixel, pixel, pixel);
     }
     cairo_restore(cairo);
     plot_colour(plot, PLOT_RULE, 1.0);

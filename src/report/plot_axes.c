@@ -56,9 +56,9 @@ static PlotTicks linear_ticks(const PlotAxis *axis) {
     double rough = (axis->high - axis->low) / USUAL_TICKS, power = pow(10, floor(log10(rough)));
     double share = rough / power;
     ticks.step = power * (share <= 1 ? 1 : share <= 2 ? 2 : share <= 5 ? 5 : 10);
-    for (double i = ceil(axis->low / ticks.step - 1e-9); i * ticks.step <= axis->high * (1 + 1e-9);
-         i++)
-        add_tick(&ticks, axis, i * ticks.step);
+    double first = ceil(axis->low / ticks.step - 1e-9);
+    for (int i = 0; (first + i) * ticks.step <= axis->high * (1 + 1e-9); i++)
+        add_tick(&ticks, axis, (first + i) * ticks.step);
     return ticks;
 }
 

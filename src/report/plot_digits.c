@@ -28,10 +28,10 @@ static size_t lines_of(size_t count, size_t columns) {
 static void draw_error(const Plot *plot, double x, double y, const Predictions *predictions,
                        uint32_t image) {
     const LabelledImages *images = &predictions->validation;
-    const float *row = predictions->probabilities + image * DIGIT_CLASSES;
+    const float *row = predictions->probabilities + (size_t)image * DIGIT_CLASSES;
     uint8_t label = images->labels[image], seen = predicted_class(predictions, image);
     double middle = x + ERROR_SIDE / 2.0;
-    plot_digit(plot, x, y, ERROR_SIDE, images->images + image * DIGIT_PIXELS);
+    plot_digit(plot, x, y, ERROR_SIDE, images->images + (size_t)image * DIGIT_PIXELS);
     plot_text(plot, middle, y + ERROR_SIDE + 19, (PlotStyle){15, PLOT_TEXT, PLOT_CENTRE, true},
               "%d, not %d", label, seen);
     plot_text(plot, middle, y + ERROR_SIDE + 35, (PlotStyle){12, PLOT_MUTED, PLOT_CENTRE, false},
@@ -60,10 +60,11 @@ Status plot_errors(const RunRecord *record, const char *directory, const char *n
     double lines = (double)lines_of(shown, ERROR_COLUMNS);
     TRY(plot_new(&plot, 2 * PLOT_MARGIN + 44 + lines * ERROR_HEIGHT));
     double top = head_errors(&plot, record, shown, count) + 8;
-    for (size_t i = 0; i < shown; i++)
-        draw_error(&plot, PLOT_MARGIN + (double)(i % ERROR_COLUMNS) * ERROR_WIDTH,
-                   top + (double)(i / ERROR_COLUMNS) * ERROR_HEIGHT, &record->predictions,
-                   errors[i]);
+    for (size_t i = 0; i < shown; i++) {
+        size_t line = i / ERROR_COLUMNS, column = i % ERROR_COLUMNS;
+        draw_error(&plot, PLOT_MARGIN + (double)column * ERROR_WIDTH,
+                   top + (double)line * ERROR_HEIGHT, &record->predictions, errors[i]);
+    }
     TRY(plot_write(&plot, directory, name));
 cleanup:
     free(errors);
@@ -81,8 +82,9 @@ Status plot_augmented(const RunRecord *record, const char *directory, const char
     TRY(plot_new(&plot, 2 * PLOT_MARGIN + 34 + lines * SHEET_HEIGHT));
     double top = plot_heading(&plot, record->name, "training images as they were fed") + 8;
     for (size_t i = 0; i < sheet->count; i++) {
-        double x = PLOT_MARGIN + (double)(i % SHEET_COLUMNS) * SHEET_WIDTH;
-        double y = top + (double)(i / SHEET_COLUMNS) * SHEET_HEIGHT;
+        size_t line = i / SHEET_COLUMNS, column = i % SHEET_COLUMNS;
+        double x = PLOT_MARGIN + (double)column * SHEET_WIDTH;
+        double y = top + (double)line * SHEET_HEIGHT;
         plot_digit(&plot, x, y, SHEET_SIDE, sheet->images + i * DIGIT_PIXELS);
         plot_text(&plot, x + SHEET_SIDE / 2.0, y + SHEET_SIDE + 15,
                   (PlotStyle){12, PLOT_MUTED, PLOT_CENTRE, false}, "%d", sheet->labels[i]);

@@ -127,9 +127,9 @@ double mcnemar_exact(int64_t only_a, int64_t only_b) {
     double term =
         exp(lgamma(n + 1) - lgamma(least + 1) - lgamma(n - least + 1) - n * 0.69314718055994531);
     double tail = 0;
-    for (double k = least; k >= 0; k--) {
+    for (int64_t k = (int64_t)least; k >= 0; k--) {
         tail += term;
-        term *= k / (n - k + 1);
+        term *= (double)k / (n - (double)k + 1);
     }
     return tail < 0.5 ? 2 * tail : 1.0;
 }

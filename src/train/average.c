@@ -25,7 +25,8 @@ double average_share(const AverageOptions *options, uint64_t steps, uint64_t ste
     const uint64_t every = (uint64_t)options->every_steps;
     if (since == 0 || since % every != 0) return 0.0;
     if (since == every) return 1.0;
-    return options->kind == AVERAGE_EMA ? 1.0 - options->decay : 1.0 / (double)(since / every);
+    const uint64_t averaged = since / every;
+    return options->kind == AVERAGE_EMA ? 1.0 - options->decay : 1.0 / (double)averaged;
 }
 
 VECTOR_CLONES static void move(float *restrict average, const float *restrict params, size_t count,

@@ -28,7 +28,8 @@ const char CHECKPOINT_BEST[] = "/training/best_params";
 const char CHECKPOINT_LIVE[] = "/training/live_params";
 const char CHECKPOINT_TRAINED[] = "/data/trained";
 
-_Static_assert(sizeof(Progress) == PROGRESS_FIELDS * 8, "a field of Progress is not in the table");
+_Static_assert(sizeof(Progress) == (size_t)PROGRESS_FIELDS * 8,
+               "a field of Progress is not in the table");
 
 int checkpoint_slots(const Checkpoint *checkpoint) {
     return optimizer_slot_count(&checkpoint->config.optimizer);

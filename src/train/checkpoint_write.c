@@ -241,10 +241,16 @@ static bool same_hashes(const RowHashes *a, const RowHashes *b) {
            (a->count == 0 || memcmp(a->values, b->values, a->count * sizeof *a->values) == 0);
 }
 
+/* By its bytes, as it is to be restored to the bit; checkpoint.c asserts that it has no padding. */
+static bool same_progress(const Progress *a, const Progress *b) {
+    /* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison,cert-exp42-c,cert-flp37-c) */
+    return memcmp(a, b, sizeof *a) == 0;
+}
+
 static bool same_content(const Checkpoint *a, const Checkpoint *b) {
     return same_config(&a->config, &b->config) && same_vectors(a, b) &&
-           memcmp(&a->progress, &b->progress, sizeof a->progress) == 0 &&
-           history_same(&a->history, &b->history) && same_hashes(&a->trained, &b->trained) &&
+           same_progress(&a->progress, &b->progress) && history_same(&a->history, &b->history) &&
+           same_hashes(&a->trained, &b->trained) &&
            strcmp(a->data_fingerprint, b->data_fingerprint) == 0 && a->train_rows == b->train_rows;
 }
 

@@ -56,8 +56,9 @@ static Status take_name(const char **name, Reader *reader, const yaml_node_t *ma
     if (*name == NULL) return refuse_node(reader, given, "", "a name and a colon");
     for (yaml_node_pair_t *other = mapping->data.mapping.pairs.start; other < pair; other++) {
         const yaml_node_t *before = node(reader, other->key);
+        const char *taken = scalar(before);
         char where[WHERE];
-        if (strcmp(scalar(before), *name) == 0)
+        if (taken != NULL && strcmp(taken, *name) == 0)
             return status_fail(STATUS_USAGE, "%s: %.200s: given twice, first in line %zu",
                                place(where, reader, given), *name, before->start_mark.line + 1);
     }
@@ -264,7 +265,7 @@ static Status read_whole(char **text, size_t *length, const char *path) {
     if (*length > LARGEST_FILE)
         TRY(status_fail(STATUS_USAGE, "%s: larger than 1 MB, so no configuration", path));
 cleanup:
-    fclose(file);
+    (void)fclose(file);
     return status;
 }
 
@@ -301,10 +302,10 @@ bool config_yaml_keeps(const char *text) {
         return false;
     }
     config_quote(out, text);
-    fclose(out);
     yaml_parser_t parser;
     yaml_document_t document;
     bool same = false;
+    if (fclose(out) != 0) goto cleanup;
     if (!yaml_parser_initialize(&parser)) goto cleanup;
     yaml_parser_set_input_string(&parser, (unsigned char *)quoted, length);
     if (yaml_parser_load(&parser, &document)) {

@@ -31,6 +31,7 @@ static size_t print(char text[LIVE_TEXT], const Live *live) {
 static bool scan(Live *live, const char *text) {
     char name[16] = "";
     unsigned long long epoch, epochs, step, steps, batch_size;
+    /* NOLINTNEXTLINE(cert-err34-c): glibc's takes what is too large for the largest number */
     int got = sscanf(text,
                      "state %15s epoch %llu of %llu step %llu of %llu batch_size %llu "
                      "images_per_second %lg loss %lg accuracy %lg learning_rate %lg",
@@ -63,6 +64,6 @@ bool live_read(Live *live, const char *directory) {
     FILE *file = name_file(path, directory) ? fopen(path, "re") : NULL;
     if (file == NULL) return false;
     text[fread(text, 1, sizeof text - 1, file)] = '\0';
-    fclose(file);
+    (void)fclose(file);
     return scan(live, text);
 }

@@ -146,7 +146,7 @@ void history_destroy(History *history) {
     free(history->epochs.values);
     free(history->steps.values);
     free(history->restarts);
-    *history = (History){0};
+    memset(history, 0, sizeof *history);
 }
 
 void history_add_epoch(History *history, const double values[EPOCH_QUANTITIES]) {

@@ -45,7 +45,7 @@ void run_log_start(const Run *run, const char *model_table) {
 
 static void draw_bar(char bar[BAR_WIDTH + 1], double share) {
     int filled = (int)(share * BAR_WIDTH);
-    for (int i = 0; i < BAR_WIDTH; i++) bar[i] = i < filled ? '=' : i == filled ? '>' : ' ';
+    for (int i = 0; i < BAR_WIDTH; i++) bar[i] = (char)(i < filled ? '=' : i == filled ? '>' : ' ');
     bar[BAR_WIDTH] = '\0';
 }
 

@@ -12,7 +12,7 @@ enum { MEMORY_ALIGNMENT = 64 };
 
 /* Returns count * size zeroed bytes, or NULL with the failure recorded (STATUS_FAILED). A count
  * of 0 gives one byte, so that NULL always means failure. */
-void *memory_zeroed(size_t count, size_t size);
+void *memory_zeroed(size_t count, size_t size) __attribute__((malloc));
 
 /* `TRY(MEMORY_NEW(&vector, count))`: a typed memory_zeroed. */
 #define MEMORY_NEW(pointer, count)                                                                 \

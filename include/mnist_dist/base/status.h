@@ -18,13 +18,21 @@ typedef enum Status {
     STATUS_STOPPED = 75    /* stopped by a signal with a checkpoint written: resume it */
 } Status;
 
-/* Records the line (no newline at its end) unless one is pending on this thread; returns `code`.
- * Control characters in it, which names and values may bring along, become question marks. */
-Status status_fail(Status code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Records the line (no newline at its end) unless one is pending on this thread. Control characters
+ * in it, which names and values may bring along, become question marks. */
+void status_record(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* As status_fail, with ": " and the text of `errno` after the line. */
-Status status_fail_errno(Status code, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+/* As status_record, with ": " and the text of `errno` after the line. */
+void status_record_errno(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+static inline Status status_recorded(Status code) {
+    return code;
+}
+
+/* status_fail(code, format, ...) records the line and returns `code`; macros, so that whoever
+ * analyses the caller sees that it fails. */
+#define status_fail(code, ...) (status_record(__VA_ARGS__), status_recorded(code))
+#define status_fail_errno(code, ...) (status_record_errno(__VA_ARGS__), status_recorded(code))
 
 /* The pending line, or "" if there is none. Valid until status_clear on this thread. */
 const char *status_message(void);

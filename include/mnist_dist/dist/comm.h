@@ -53,7 +53,13 @@ const char *comm_shared_folder(void);
 
 /* **Collective.** The failure of the lowest failing rank, on all ranks, with its line of text (and
  * "rank R: " before it, if R is not 0); STATUS_OK if no rank failed. */
-Status comm_agree(Comm *comm, Status mine);
+Status comm_agree_on(Comm *comm, Status mine);
+
+/* **Collective.** comm_agree_on, with one's own failure in sight of whoever analyses the caller. */
+static inline Status comm_agree(Comm *comm, Status mine) {
+    Status ours = comm_agree_on(comm, mine);
+    return ours != STATUS_OK ? ours : mine;
+}
 
 /* **Collective.** The largest of the ranks' values. */
 int comm_max(Comm *comm, int value);
