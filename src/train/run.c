@@ -20,12 +20,6 @@ static void open_log(const Run *run) {
     log_open(path);
 }
 
-/* What a killed writer left. */
-static void sweep(const Run *run) {
-    safefile_sweep(run->directory, "");
-    safefile_sweep(run->checkpoints, "");
-}
-
 /* Rank 0: chooses the directory, opens its log and finds the checkpoint to go on from, if any. */
 static Status open_directory(Run *run, Checkpoint *checkpoint, bool *found,
                              const RunRequest *request) {
@@ -36,7 +30,6 @@ static Status open_directory(Run *run, Checkpoint *checkpoint, bool *found,
     TRY(run_choose_directory(run, request, named ? &checkpoint->progress : NULL));
     TRY(run_lock(run));
     open_log(run);
-    sweep(run);
     *found = named;
     snprintf(path, sizeof path, "%s", request->resume);
     if (!named) TRY(run_find_newest(checkpoint, found, path, run));

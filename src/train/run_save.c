@@ -85,8 +85,10 @@ static Status save(Run *run, RunStatus mark, bool best) {
     Status status = hear_of_write(run, false);
     if (status != STATUS_OK) return status;
     run->writes_best = best || (run->lacks_best && run_best_is_current(&now.progress));
-    if (run_writer_start(run->writer, &now, run->writes_best) != STATUS_OK)
+    if (run_writer_start(run->writer, &now, run->writes_best) != STATUS_OK) {
+        run->lacks_best |= run->writes_best;
         return judge_failure(run, needed);
+    }
     run->writing = true;
     run->saved_step = now.progress.step;
     return needed || run->failed_saves > 0 ? hear_of_write(run, needed) : STATUS_OK;
