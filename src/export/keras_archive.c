@@ -2,10 +2,12 @@
  *
  * libhdf5 1.10 gives no image of a file in the latest format, so the weights are written to a file
  * beside the archive, which is gone before the archive is there. */
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "export/bytes.h"
 #include "export/formats.h"
 #include "export/keras.h"
 #include "export/weights.h"
@@ -23,23 +25,6 @@ static void describe_archive(char text[METADATA]) {
              date + 11);
 }
 
-static Status read_whole(char **bytes, size_t *count, const char *path) {
-    Status status = STATUS_OK;
-    FILE *file = fopen(path, "rbe");
-    *bytes = NULL;
-    if (file == NULL || fseek(file, 0, SEEK_END) != 0 || ftell(file) < 0)
-        TRY(status_fail_errno(STATUS_FAILED, "%s: cannot be read back", path));
-    *count = (size_t)ftell(file);
-    rewind(file);
-    *bytes = malloc(*count + 1);
-    if (*bytes == NULL) TRY(status_fail(STATUS_FAILED, "%s: out of memory", path));
-    if (fread(*bytes, 1, *count, file) != *count)
-        TRY(status_fail_errno(STATUS_FAILED, "%s: cannot be read back", path));
-cleanup:
-    if (file != NULL) fclose(file);
-    return status;
-}
-
 /* The bytes of model.weights.h5. */
 static Status make_weights(char **bytes, size_t *count, const Checkpoint *checkpoint,
                            const char *path) {
@@ -48,7 +33,7 @@ static Status make_weights(char **bytes, size_t *count, const Checkpoint *checkp
     *bytes = NULL;
     TRY(safefile_begin(&file, path, STATUS_FAILED));
     TRY(weights_write(checkpoint, file.temporary));
-    TRY(read_whole(bytes, count, file.temporary));
+    TRY(bytes_read(bytes, count, file.temporary, SIZE_MAX, STATUS_FAILED));
 cleanup:
     safefile_abandon(&file);
     return status;
