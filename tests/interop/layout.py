@@ -1,10 +1,10 @@
 #!/usr/bin/python3
 """Checks the files that `export` writes for Keras 3 against the checkpoint that they are of, without Keras.
 
-    layout.py CHECKPOINT.h5 MODEL.keras MODEL.weights.h5
+    layout.py CHECKPOINT.h5 MODEL.keras MODEL.weights.h5 [IMPORTED.h5...]
 
 What Keras reads is spelled out here: the variables of each layer and of the optimizer by number, and the members
-of the archive's JSON. Exit code 77: no h5py.
+of the archive's JSON. Imported checkpoints have the same weights. Exit code 77: no h5py.
 """
 import io
 import json
@@ -143,6 +143,16 @@ def check_config(config, checkpoint):
     check(loss == "categorical_crossentropy" if smooth == 0 else loss["config"]["label_smoothing"] == smooth, "the loss")
 
 
+def check_imported(path, checkpoint):
+    with h5py.File(path) as imported:
+        ours, theirs = ([pair for _, weights in layers_of(file) for pair in weights] for file in (imported, checkpoint))
+        for (name, array), (other_name, other) in zip(ours, theirs, strict=True):
+            check(name == other_name, f"{path}: {name} in the place of {other_name}")
+            same(array, other, f"{path}: {name}")
+        check(imported["training"].attrs["step"] == 0, f"{path}: has progress")
+        check(not any(np.any(slot) for slot in imported["optimizer"].values()), f"{path}: has optimizer state")
+
+
 def main():
     with h5py.File(sys.argv[1]) as checkpoint:
         with h5py.File(sys.argv[3]) as file:
@@ -156,6 +166,8 @@ def main():
             check_config(json.loads(archive.read("config.json")), checkpoint)
             with h5py.File(io.BytesIO(archive.read("model.weights.h5"))) as file:
                 check_weights(file, checkpoint)
+        for path in sys.argv[4:]:
+            check_imported(path, checkpoint)
     print(f"{sys.argv[2]}, {sys.argv[3]}: as Keras expects them")
 
 

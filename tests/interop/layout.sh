@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The layout of .keras and .weights.h5 as Keras 3 reads them, for every layer and optimizer that it has, by h5py.
+# The layout of .keras and .weights.h5 as Keras 3 reads them, for every layer and optimizer that it has, by h5py; and
+# the way back.
 # shellcheck source=tests/e2e/common.sh
 . "$(dirname "$0")/../e2e/common.sh"
 make_digits 200 10
@@ -12,7 +13,14 @@ check() {
         { cat log; fail "training $name"; }
     "$program" export "$name/checkpoints/best.h5" --to keras -o "$name.keras" >/dev/null
     "$program" export "$name/checkpoints/best.h5" --to weights -o "$name.weights.h5" >/dev/null
-    /usr/bin/python3 "$source/tests/interop/layout.py" "$name/checkpoints/best.h5" "$name.keras" "$name.weights.h5" ||
+    imported=()
+    if ! grep -q 'save a' "$name/config.yaml"; then
+        for file in "$name.keras" "$name.weights.h5" "$name/checkpoints/best.h5"; do
+            "$program" import-model "$file" -o "${file//\//.}.imported" --config "$name/config.yaml" >/dev/null
+            imported+=("${file//\//.}.imported")
+        done
+    fi
+    /usr/bin/python3 "$source/tests/interop/layout.py" "$name/checkpoints/best.h5" "$name.keras" "$name.weights.h5" "${imported[@]}" ||
         { [ $? -ne 77 ] || exit 77; fail "$name"; }
 }
 
@@ -29,6 +37,8 @@ check lamb optimizer.kind=lamb
 check lars optimizer.kind=lars optimizer.momentum=0.9
 
 best=adam/checkpoints/best.h5
+expect_error 3 'nesterov\.keras: is a Functional model; only Sequential' "$program" import-model nesterov.keras -o x.h5
+expect_error 3 'digits\.h5: has no weights as Keras writes them$' "$program" import-model digits.h5 -o x.h5
 expect_error 2 'model\.h5: .* ends in \.weights\.h5$' "$program" export $best --to weights -o model.h5
 expect_error 2 'model\.h5: .* ends in \.keras$' "$program" export $best --to keras -o model.h5
 expect_error 1 'none/x\.keras: cannot be written' "$program" export $best --to keras -o none/x.keras
