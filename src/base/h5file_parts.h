@@ -4,6 +4,7 @@
  *   h5file_links.c       finding, opening and linking objects, none of them in another file
  *   h5file_arrays.c      whole arrays and rows
  *   h5file_attributes.c  texts and numbers
+ *   h5file_texts.c       lists of texts
  *   h5file_seal.c        digests of a file's pieces: written, and checked as pieces are read
  *   h5file_driver.c      what libhdf5 reads a file through, so that it gets checked bytes only
  *

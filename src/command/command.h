@@ -19,6 +19,7 @@ Status command_watch(Comm *comm, const Arguments *arguments);
 /* **Collective.** */
 Status command_compare(Comm *comm, const Arguments *arguments);
 
+Status command_import_model(Comm *comm, const Arguments *arguments);
 Status command_export(Comm *comm, const Arguments *arguments);
 Status command_report(Comm *comm, const Arguments *arguments);
 Status command_import(Comm *comm, const Arguments *arguments);

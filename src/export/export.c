@@ -8,8 +8,9 @@
 
 typedef Status (*Write)(const Checkpoint *checkpoint, const char *path);
 
-const char *const EXPORT_FORMATS[] = {"onnx", "safetensors", "npz", NULL};
-static const Write WRITES[] = {export_onnx, export_safetensors, export_npz};
+const char *const EXPORT_FORMATS[] = {"onnx", "safetensors", "npz", "keras", "weights", NULL};
+static const Write WRITES[] = {export_onnx, export_safetensors, export_npz, export_keras,
+                               export_weights};
 
 Status export_write(const Checkpoint *checkpoint, const char *format, const char *path) {
     Nearest nearest = {.word = format};

@@ -7,6 +7,8 @@
 Status export_onnx(const Checkpoint *checkpoint, const char *path);
 Status export_safetensors(const Checkpoint *checkpoint, const char *path);
 Status export_npz(const Checkpoint *checkpoint, const char *path);
+Status export_keras(const Checkpoint *checkpoint, const char *path);
+Status export_weights(const Checkpoint *checkpoint, const char *path);
 
 /* "conv2d/kernel": what an array is called in files of arrays. */
 enum { EXPORT_NAME = 256 };

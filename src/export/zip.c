@@ -101,3 +101,70 @@ void zip_destroy(Zip *zip) {
     if (zip->source != NULL) zip_source_free(zip->source);
     free(zip);
 }
+
+/* ---- Reading --------------------------------------------------------------------------------- */
+
+/* What is asked for, and of whom. */
+typedef struct Wanted {
+    const char *name, *path;
+    size_t most;
+    Status blame;
+} Wanted;
+
+static Status refuse_archive(const Wanted *wanted, const char *reason) {
+    return status_fail(wanted->blame, "%s: %s: %s", wanted->path, wanted->name, reason);
+}
+
+static Status find_size(size_t *size, zip_t *archive, const Wanted *wanted) {
+    zip_stat_t info;
+    if (zip_stat(archive, wanted->name, 0, &info) != 0)
+        return refuse_archive(wanted, zip_strerror(archive));
+    if ((info.valid & ZIP_STAT_SIZE) == 0 || info.size > wanted->most)
+        return status_fail(wanted->blame,
+                           "%s: %s: is said to be %llu bytes, more than the %zu that are taken of "
+                           "an archive of this size",
+                           wanted->path, wanted->name, (unsigned long long)info.size, wanted->most);
+    *size = (size_t)info.size;
+    return STATUS_OK;
+}
+
+/* All of it, so that its checksum is looked at: one byte more is asked for. */
+static Status unpack(char **content, size_t size, zip_t *archive, const Wanted *wanted) {
+    Status status = STATUS_OK;
+    zip_file_t *file = zip_fopen(archive, wanted->name, 0);
+    if (file == NULL) TRY(refuse_archive(wanted, zip_strerror(archive)));
+    *content = malloc(size + 1);
+    if (*content == NULL) TRY(refuse_archive(wanted, "out of memory"));
+    if (zip_fread(file, *content, size + 1) != (zip_int64_t)size)
+        TRY(refuse_archive(wanted, "is damaged"));
+    (*content)[size] = '\0';
+cleanup:
+    if (file != NULL) zip_fclose(file);
+    return status;
+}
+
+Status zip_extract(char **content, size_t *size, const void *bytes, size_t count, const char *name,
+                   size_t most, const char *path, Status blame) {
+    const Wanted wanted = {name, path, most, blame};
+    zip_t *archive = NULL;
+    zip_error_t error;
+    Status status = STATUS_OK;
+    *content = NULL;
+    zip_error_init(&error);
+    zip_source_t *source = zip_source_buffer_create(bytes, count, 0, &error);
+    if (source != NULL) archive = zip_open_from_source(source, ZIP_RDONLY, &error);
+    if (archive == NULL) TRY(refuse_archive(&wanted, zip_error_strerror(&error)));
+    TRY(find_size(size, archive, &wanted));
+    TRY(unpack(content, *size, archive, &wanted));
+cleanup:
+    if (archive != NULL)
+        zip_discard(archive);
+    else if (source != NULL)
+        zip_source_free(source);
+    zip_error_fini(&error);
+    if (status != STATUS_OK) {
+        free(*content);
+        *content = NULL;
+    }
+    return status;
+}

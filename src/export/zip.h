@@ -1,4 +1,4 @@
-/* Zip archives, written whole: the outside of .npz and .keras files. */
+/* Zip archives, written and read whole: the outside of .npz and .keras files. */
 #pragma once
 
 #include <stddef.h>
@@ -18,3 +18,9 @@ Status zip_finish(Zip *zip);
 
 /* NULL is fine. */
 void zip_destroy(Zip *zip);
+
+/* Takes a file out of an archive of these bytes: *content (*size), with a NUL behind it, is freed
+ * by the caller. Refuses with `blame` and a line that begins with `path` if it is not there,
+ * damaged, encrypted, or larger than `most`, before it is unpacked. */
+Status zip_extract(char **content, size_t *size, const void *bytes, size_t count, const char *name,
+                   size_t most, const char *path, Status blame);

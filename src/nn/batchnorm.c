@@ -125,7 +125,7 @@ static void statistics(const LayerCall *call, double share) {
 
 static void write_config(FILE *out, const Layer *layer) {
     fprintf(out,
-            ",\"axis\":[%d],\"momentum\":%.15g,\"epsilon\":%.15g,\"center\":true,\"scale\":true,"
+            ",\"axis\":%d,\"momentum\":%.15g,\"epsilon\":%.15g,\"center\":true,\"scale\":true,"
             "\"beta_initializer\":{\"class_name\":\"Zeros\",\"config\":{}},"
             "\"gamma_initializer\":{\"class_name\":\"Ones\",\"config\":{}},"
             "\"moving_mean_initializer\":{\"class_name\":\"Zeros\",\"config\":{}},"

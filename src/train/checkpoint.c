@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define FIELD(type, member)                                                                        \
     { #member, FIELD_##type, offsetof(Progress, member) }
@@ -30,6 +31,12 @@ const char CHECKPOINT_TRAINED[] = "/data/trained";
 
 _Static_assert(sizeof(Progress) == (size_t)PROGRESS_FIELDS * 8,
                "a field of Progress is not in the table");
+
+const char CHECKPOINT_IMPORTED[] = "imported";
+
+bool checkpoint_is_imported(const Checkpoint *checkpoint) {
+    return strcmp(checkpoint->data_fingerprint, CHECKPOINT_IMPORTED) == 0;
+}
 
 int checkpoint_slots(const Checkpoint *checkpoint) {
     return optimizer_slot_count(&checkpoint->config.optimizer);

@@ -293,6 +293,7 @@ static Status restore(Run *run, Checkpoint *checkpoint, const RunRequest *reques
 static void close_run(Run *run) {
     run_writer_destroy(run->writer);
     lock_release(run->lock);
+    checkpoint_free(&run->start);
     free(run->best);
     row_hashes_free(&run->trained);
     free(run->probabilities);
@@ -310,20 +311,23 @@ static void watch(const Run *run) {
     watchdog_limit((double)run->config->training.hang_timeout, path);
 }
 
-Status run_train(Comm *comm, const Config *config, const RunRequest *request) {
-    Run run = {.comm = comm, .config = config, .request = request};
-    run_time_start(&run, request->seconds);
+Status run_train(Comm *comm, const Config *given, const RunRequest *asked) {
+    Config config = *given;
+    RunRequest request = *asked;
+    Run run = {.comm = comm, .config = &config, .request = &request};
+    run_time_start(&run, request.seconds);
     Checkpoint checkpoint = {0};
     bool found = false, finished = false;
     Status status = STATUS_OK;
     heartbeat_phase(PHASE_START);
-    watchdog_limit((double)config->training.hang_timeout, "");
+    watchdog_limit((double)config.training.hang_timeout, "");
+    TRY(run_find_start(&run, &config, &request));
     if (comm_rank(comm) == 0) {
-        status = open_directory(&run, &checkpoint, &found, request);
+        status = open_directory(&run, &checkpoint, &found, &request);
         /* One named by the user is finished once more: its predictions are wanted here. */
-        finished = found && run_resume_kind(request) == RESUME_AUTO &&
+        finished = found && run_resume_kind(&request) == RESUME_AUTO &&
                    checkpoint.progress.status == RUN_FINISHED &&
-                   run_is_done(config, &checkpoint.progress);
+                   run_is_done(&config, &checkpoint.progress);
         if (finished) run_log_result(&checkpoint, run.directory);
     }
     TRY(agree_on_start(&run, &found, &finished, status));
@@ -333,7 +337,10 @@ Status run_train(Comm *comm, const Config *config, const RunRequest *request) {
         goto cleanup;
     }
     TRY(prepare(&run));
-    if (found) TRY(restore(&run, &checkpoint, request));
+    if (found)
+        TRY(restore(&run, &checkpoint, &request));
+    else
+        run_start_over(&run);
     TRY(announce(&run));
     status = train_epochs(&run);
     if (status == STATUS_STOPPED) status = save_stop(&run);

@@ -4,6 +4,7 @@
  *   run_directory.c  where the run lives (rank 0 alone)
  *   run_kernels.c    whether all ranks, and a checkpoint, compute alike
  *   run_processors.c whether there are processors enough for them
+ *   run_start.c      beginning with the weights of another program
  *   run_resume.c     finding a checkpoint and giving it to all ranks
  *   run_culprit.c    the digits that a validation diverges on
  *   run_setback.c    going back after a divergence
@@ -38,6 +39,8 @@ typedef struct Run {
     Workload workload;
     Trainer *trainer;
     Evaluator *evaluator;
+    bool has_start;        /* a run of which no step is done has others than the initial weights */
+    Checkpoint start;      /* rank 0: which ones */
     float *best;           /* rank 0: the parameters of progress.best_epoch, once there is one */
     RowHashes trained;     /* rank 0: of the training rows */
     RunWriter *writer;     /* rank 0 */
@@ -77,6 +80,14 @@ void run_point_latest(const char *directory);
  * receives its path. */
 Status run_find_newest(Checkpoint *checkpoint, bool *found, char *path, const Run *run);
 Status run_find_named(Checkpoint *checkpoint, const Run *run, const char *path);
+
+/* **Collective.** If request->resume names an imported checkpoint: keeps its weights for the start,
+ * puts its layers into the configuration, and goes on as if `auto` had been said. */
+Status run_find_start(Run *run, Config *config, RunRequest *request);
+
+/* **Collective.** Gives all ranks the weights that a run of which no step is done starts from, if
+ * they are not the initial ones. */
+void run_start_over(Run *run);
 
 /* **Collective.** STATUS_USAGE if a rank's kernels are not rank 0's. */
 Status run_check_kernels(const Run *run);

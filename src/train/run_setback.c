@@ -54,10 +54,12 @@ static Status go_back(Run *run) {
         if (found) keep_restarts(&checkpoint.history, &trainer->history);
     }
     TRY(comm_agree(run->comm, status));
-    if (comm_max(run->comm, found) != 0)
+    if (comm_max(run->comm, found) != 0) {
         status = run_restore(run, &checkpoint);
-    else
+    } else {
         trainer_restart(trainer);
+        run_start_over(run);
+    }
 cleanup:
     checkpoint_free(&checkpoint);
     return status;

@@ -78,7 +78,7 @@ def output_shape(layer, shape):
     if kind == "Flatten":
         return (int(np.prod(shape)),), []
     if kind == "BatchNormalization":
-        check(config["axis"] == [len(shape)], f"{config['name']}: axis is {config['axis']}")
+        check(config["axis"] == len(shape), f"{config['name']}: axis is {config['axis']}")
         return shape, [(shape[-1],)] * 4
     return shape, []
 

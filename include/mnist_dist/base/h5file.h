@@ -93,5 +93,11 @@ Status h5file_get_text(char **text, H5File *file, const char *object, const char
 Status h5file_get_i64(int64_t *value, H5File *file, const char *object, const char *name);
 Status h5file_get_f64(double *value, H5File *file, const char *object, const char *name);
 
+/* A list of texts, of either length; *texts is given back with h5file_free_texts, NULL after a
+ * failure. */
+Status h5file_get_texts(char ***texts, size_t *count, H5File *file, const char *object,
+                        const char *name);
+void h5file_free_texts(char **texts, size_t count); /* NULL is fine */
+
 /* The library's version, as "1.10.8"; `text` holds 32 bytes. */
 void h5file_version(char text[32]);

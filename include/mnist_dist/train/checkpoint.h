@@ -8,6 +8,7 @@
  * XXH3-128 digest of all that follows, checked before libhdf5 sees a byte. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -41,6 +42,11 @@ typedef struct Checkpoint {
     char program[64], date[32]; /* that wrote the file, and when: filled by reading */
     Lock *lock; /* for writing: must still be held when the file is put in place; NULL: none */
 } Checkpoint;
+
+/* Stands for the data's fingerprint where the weights are another program's, and no step of a run
+ * of ours has been made: the start of a run (run.h), not a point of one. */
+extern const char CHECKPOINT_IMPORTED[];
+bool checkpoint_is_imported(const Checkpoint *checkpoint);
 
 /* Digest of the full state: parameters, optimizer slots, progress (its status aside) and the
  * history's quantities that are part of the answer. The contract's "same bits". */
