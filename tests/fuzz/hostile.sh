@@ -62,6 +62,7 @@ refused other-type 5 'holds another type of number'
 refused not-finite 5 'is not finite'
 refused keras 5 'a Keras model, without the state of a training by this program'
 refused hang 25 'not read within 1[0-9] s'
+expect_error 3 'files/virtual.h5: an HDF5 file, but no checkpoint' "$program" info files/virtual.h5
 rc=0
 train 2 "${quick[@]}" --out other --resume files/virtual.h5 >other.txt || rc=$?
 [ "$rc" -eq 4 ] || fail "two ranks: exit code $rc"
