@@ -5,6 +5,7 @@
 
 #include "command/info.h"
 #include "mnist_dist/base/h5file.h"
+#include "mnist_dist/base/sandbox.h"
 #include "mnist_dist/data/dataset.h"
 #include "mnist_dist/train/checkpoint.h"
 #include "mnist_dist/train/predictions.h"
@@ -157,6 +158,11 @@ static Status find_kind(const Kind **kind, const char *path) {
     return h5file_close(file);
 }
 
+static Status try_kind(const char *path) {
+    const Kind *kind;
+    return find_kind(&kind, path);
+}
+
 Status info_file(Facts *facts, const char *path) {
     const Kind *kind = NULL;
     struct stat info;
@@ -167,6 +173,7 @@ Status info_file(Facts *facts, const char *path) {
                         "show a run, info takes one of its files",
                         path));
     if (checkpoint_is_one(path)) return describe_checkpoint(facts, path);
+    TRY(sandbox_try(try_kind, path, STATUS_DATA));
     TRY(find_kind(&kind, path));
     status = kind != NULL
                  ? kind->describe(facts, path)

@@ -30,8 +30,11 @@ train 1 "${quick[@]}" --out copied --resume files/copied.h5 >copied.txt
 # With the magic in front it is ours, and damaged.
 cp "$first" files/edited.h5
 "$python" -c 'import h5py, sys; h5py.File(sys.argv[1], "r+")["training"].attrs["step"] = 3' files/edited.h5
+tail -c +513 files/edited.h5 >files/mine.h5
+"$program" evaluate files/mine.h5 --data digits.h5 --allow-overlap >mine.txt 2>&1 || fail "$(cat mine.txt)"
+grep -q 'mine.h5: has no digest in front' mine.txt || fail "no word about the missing digest"
 
-# refused NAME SECONDS PATTERN: by evaluate and by --resume.
+# refused NAME SECONDS PATTERN
 refused() {
     local name=$1 seconds=$2 pattern=$3 start=$SECONDS
     expect_error 4 "^mnist_dist: error: files/$name.h5: .*$pattern" \
@@ -59,6 +62,7 @@ refused other-type 5 'holds another type of number'
 refused not-finite 5 'is not finite'
 refused keras 5 'a Keras model, without the state of a training by this program'
 refused hang 25 'not read within 1[0-9] s'
+expect_error 3 'files/virtual.h5: an HDF5 file, but no checkpoint' "$program" info files/virtual.h5
 rc=0
 train 2 "${quick[@]}" --out other --resume files/virtual.h5 >other.txt || rc=$?
 [ "$rc" -eq 4 ] || fail "two ranks: exit code $rc"
