@@ -117,8 +117,12 @@ void faults_cut(void) {
     if (state.kind->effect == DEATH_WITHIN) kill(getpid(), SIGKILL);
 }
 
+bool faults_counts(Call call) {
+    return state.kind != NULL && (state.kind->calls & (int)call) != 0;
+}
+
 Verdict faults_judge(Call call, const char *path) {
-    if (state.kind == NULL || (state.kind->calls & (int)call) == 0) return PASSES;
+    if (!faults_counts(call)) return PASSES;
     long number = atomic_fetch_add(&state.count, 1) + 1;
     if (state.at == 0 || number < state.at || (number > state.at && !state.on)) return PASSES;
     if (number == state.at) faults_report("hit %ld %d %s", number, (int)call, path);

@@ -47,6 +47,9 @@ typedef enum Verdict { PASSES, FAILS, IS_CUT, IS_LOST } Verdict;
 Verdict faults_judge(Call call, const char *path);
 void faults_cut(void);
 
+/* Whether calls of this sort are counted. */
+bool faults_counts(Call call);
+
 /* The path as an absolute one if it is under the folder, in `full` (PATH_MAX); else NULL. `at` is
  * the folder's path that it is relative to; NULL: the working folder. */
 const char *faults_guarded(char *full, const char *at, const char *path);
