@@ -52,7 +52,7 @@ case $preset in
 asan)
     some=(-E 'mpi_.*_[2457]$|mpi_gradsync_8|source_rules')
     [ "$form" = asan ] || some=(-E source_rules)
-    prepare all
+    prepare unit_and_mpi_tests mnist_dist
     run_tests -L 'unit|mpi' "${some[@]}"
     go_through 3
     MNIST_DIST_NODE_RANKS=1 go_through 2

@@ -507,7 +507,7 @@ static Status read_layer(Reader *reader, const json_t *layer) {
     if (strcmp(reader->class_name, "InputLayer") == 0) return STATUS_OK;
     reader->number++;
     const Kind *kind = find_kind(reader->class_name);
-    if (kind == NULL) TRY(refuse_class(reader));
+    if (kind == NULL) return refuse_class(reader);
     if (reader->ends_in_softmax) TRY(refuse(reader, "follows softmax, after which nothing may"));
     for (size_t i = 0; i < MOST_FIXED && kind->fixed[i].member != NULL; i++)
         TRY(check_fixed(reader, &kind->fixed[i]));

@@ -51,12 +51,12 @@ Status zip_add_file(Zip *zip, const char *name, const void *bytes, size_t count)
     void *copy = malloc(count > 0 ? count : 1);
     if (copy == NULL) return refuse(zip, "out of memory");
     if (count > 0) memcpy(copy, bytes, count);
-    zip_source_t *source = zip_source_buffer(zip->archive, copy, count, 1);
+    zip_buffer_fragment_t whole = {.data = copy, .length = count}; /* the source frees the copy */
+    zip_source_t *source = zip_source_buffer_fragment(zip->archive, &whole, 1, 1);
     if (source == NULL) {
         free(copy);
         return refuse(zip, zip_strerror(zip->archive));
     }
-    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): the source has taken the copy over */
     zip_int64_t index = zip_file_add(zip->archive, name, source, 0);
     if (index < 0) {
         zip_source_free(source);

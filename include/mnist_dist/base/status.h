@@ -26,7 +26,7 @@ void status_record(const char *format, ...) __attribute__((format(printf, 1, 2))
 void status_record_errno(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 static inline Status status_recorded(Status code) {
-    return code;
+    return code != STATUS_OK ? code : STATUS_FAILED;
 }
 
 /* status_fail(code, format, ...) records the line and returns `code`; macros, so that whoever
