@@ -28,21 +28,3 @@ trained lamb optimizer.kind=lamb optimizer.weight_decay=0.01
     { cat errors.txt; fail "exports"; }
 "$python" "$source/tests/interop/keras_import.py" "$program" "$build/tests/digit_cases" digits.h5 2>errors.txt ||
     { cat errors.txt; fail "imports"; }
-
-# Fine-tuning: the same command starts it and goes on with it, to the same bits on any number of ranks.
-tune=("${quick[@]}" training.epochs=2 checkpoint.every_steps=3 output.report=never --resume imported.h5)
-"$program" import-model layers_keras.keras -o imported.h5 >import.txt
-train 2 "${tune[@]}" --out whole >whole.txt || { cat whole.txt; fail "fine-tuning"; }
-grep -q 'an imported network' whole.txt || fail "no word of the start"
-mpirun -np 1 "$program" train "${tune[@]}" --out killed >killed.txt 2>&1 &
-pid=$!
-for _ in $(seq 600); do
-    [ -z "$(ls killed/checkpoints/step-*.h5 2>/dev/null)" ] || break
-    sleep 0.1
-done
-kill -KILL $pid 2>/dev/null || true
-wait $pid || true
-train 4 "${tune[@]}" --out killed >killed.txt || { cat killed.txt; fail "going on"; }
-[ "$(digest_of killed.txt)" = "$(digest_of whole.txt)" ] || fail "killed and gone on, it is another network"
-"$program" evaluate imported.h5 --data digits.h5 --allow-overlap >evaluate.txt 2>&1 || { cat evaluate.txt; fail "evaluate"; }
-grep -q '^labelled rows: accuracy' evaluate.txt || fail "nothing evaluated"

@@ -505,8 +505,37 @@ static void foreign_texts_and_compression_are_read(void **state) {
     assert_int_equal(h5file_close(file), STATUS_OK);
 }
 
+static void lists_of_texts_are_read(void **state) {
+    (void)state;
+    const char *const names[] = {"variable", "fixed"}, *const empty[] = {"none", "numbers"};
+    char **texts;
+    size_t count;
+    H5File *file;
+    make_with_h5py("  f.attrs['variable'] = ['a', 'bcd']\n"
+                   "  f.attrs['fixed'] = np.array([b'a', b'bcd'])\n"
+                   "  f.attrs.create('none', [], dtype=h5py.string_dtype())\n"
+                   "  f.attrs['numbers'] = []\n"
+                   "  f.attrs['wrong'] = [1.0]\n");
+    assert_int_equal(h5file_open(&file, "x.h5", STATUS_DATA), STATUS_OK);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(h5file_get_texts(&texts, &count, file, "/", names[i]), STATUS_OK);
+        assert_int_equal(count, 2);
+        assert_string_equal(texts[0], "a");
+        assert_string_equal(texts[1], "bcd");
+        h5file_free_texts(texts, count);
+        assert_int_equal(h5file_get_texts(&texts, &count, file, "/", empty[i]), STATUS_OK);
+        assert_int_equal(count, 0);
+        h5file_free_texts(texts, count);
+    }
+    assert_int_equal(h5file_get_texts(&texts, &count, file, "/", "wrong"), STATUS_DATA);
+    assert_null(texts);
+    assert_line("/@wrong: is no list of texts");
+    h5file_destroy(file);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(lists_of_texts_are_read, enter_folder, leave_folder),
         cmocka_unit_test_setup_teardown(arrays_of_all_types_come_back, enter_folder, leave_folder),
         cmocka_unit_test_setup_teardown(arrays_of_all_ranks_come_back, enter_folder, leave_folder),
         cmocka_unit_test_setup_teardown(array_of_several_chunks_comes_back, enter_folder,
