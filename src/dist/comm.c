@@ -123,6 +123,8 @@ void comm_describe(char text[64]) {
     library[strcspn(library, ",\n")] = '\0';
     int name = (int)strcspn(library, "0123456789");
     const char *version = library + name;
+    const char *label = strstr(library, " Version");
+    if (label != NULL && label < version) name = (int)(label - library);
     while (name > 0 && strchr("v \t", library[name - 1]) != NULL) name--;
     snprintf(text, 64, "%.*s %s", name, library, version);
 }

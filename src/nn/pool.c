@@ -51,7 +51,7 @@ static inline void pool_lanes(float *restrict y, const float *restrict x, const 
         for (size_t i = 0; i < windows->w; i++) {
             const float *tap = x + j * windows->pitch + i * windows->c;
             for (size_t l = 0; l < lanes; l++)
-                y[l] = (tap[l] > y[l]) | (tap[l] != tap[l]) ? tap[l] : y[l];
+                y[l] = ((tap[l] > y[l]) | (tap[l] != tap[l])) ? tap[l] : y[l];
         }
 }
 

@@ -35,7 +35,7 @@ static float *numbers(size_t count, float first) {
 /* A run of two epochs and a bit. */
 static Checkpoint example(void) {
     Checkpoint checkpoint = {
-        .progress = {RUN_STOPPED, 7, 2, 1, {0.1, 80, 86}, {5e-4, 0.9, 2}, 0.95, 2, 1},
+        .progress = {RUN_STOPPED, 7, 2, 1, {0.1, 80, 86}, {5e-4, 0.9, 2}, 0.95, 2, 1, 0},
         .train_rows = 42000,
         .kernels = "kernels",
         .ranks = 8,
