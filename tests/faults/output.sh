@@ -66,7 +66,7 @@ fi
 
 # starts DIRECTORY ARGUMENTS...: a training in the background, two checkpoints on its way.
 starts() {
-    "${one[@]}" train "${toy[@]}" checkpoint.every_steps=5 --out "$@" >under.out 2>under.err &
+    "${one[@]}" train "${toy[@]}" checkpoint.every_steps=5 checkpoint.keep=999 --out "$@" >under.out 2>under.err &
     job=$!
     local end=$((SECONDS + 30))
     until [ -e "$1/checkpoints/step-00000010.h5" ]; do
@@ -92,7 +92,7 @@ echo "a folder that vanishes: 4, with one line"
 
 # The data are replaced by others, or cut short in place, while the run goes on.
 some=(training.epochs=100 checkpoint.every_epochs=0)
-"${one[@]}" train "${toy[@]}" checkpoint.every_steps=5 --out long "${some[@]}" >long.txt
+"${one[@]}" train "${toy[@]}" checkpoint.every_steps=5 checkpoint.keep=999 --out long "${some[@]}" >long.txt
 cp digits.h5 kept.h5
 awk -v rows=128 -v labelled=1 -f "$source/tests/e2e/digits.awk" | sed '2,$s/^./7/' >others.csv
 "$program" import others.csv test.csv -o others.h5 >/dev/null
