@@ -18,7 +18,7 @@ enum { REASON_LENGTH = 120, IMAGE_NAME = 64 };
 
 /* ---- Failures -------------------------------------------------------------------------------- */
 
-Status h5file_refuse(H5File *file, const char *object, const char *format, ...) {
+Status h5file_record(H5File *file, const char *object, const char *format, ...) {
     if (file->failure != STATUS_OK) return file->failure;
     char what[256];
     va_list arguments;

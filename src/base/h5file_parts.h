@@ -45,8 +45,9 @@ struct H5File {
 enum { H5FILE_CHUNK = 1 << 20 }; /* bytes that a chunk of an array aims at: HDF5's chunk cache */
 
 /* Fails with "FILE: OBJECT: text", unless the file has failed before; `object` may be "". */
-Status h5file_refuse(H5File *file, const char *object, const char *format, ...)
+Status h5file_record(H5File *file, const char *object, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+#define h5file_refuse(...) status_recorded(h5file_record(__VA_ARGS__))
 
 /* Fails for want of memory, which is not the file's fault: STATUS_FAILED. */
 Status h5file_starve(H5File *file);

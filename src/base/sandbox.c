@@ -46,18 +46,18 @@ Status sandbox_add(SandboxAnswer *answer, const void *bytes, size_t count) {
 
 SandboxLimits sandbox_limits(size_t file_size) {
     return (SandboxLimits){.memory = (size_t)512 * MEBI + 8 * file_size,
-                           .seconds = 10 + (unsigned)(file_size / (8 * MEBI))};
+                           .seconds = 10 + (unsigned)(file_size / 8 / MEBI)};
 }
 
 /* ---- The child ------------------------------------------------------------------------------- */
 
 static size_t mapped_bytes(void) {
-    unsigned long pages = 0;
+    char text[128] = "";
     FILE *file = fopen("/proc/self/statm", "re");
     if (file == NULL) return 0;
-    if (fscanf(file, "%lu", &pages) != 1) pages = 0;
-    fclose(file);
-    return pages * (size_t)sysconf(_SC_PAGESIZE);
+    if (fgets(text, sizeof text, file) == NULL) text[0] = '\0';
+    (void)fclose(file);
+    return strtoul(text, NULL, 10) * (size_t)sysconf(_SC_PAGESIZE);
 }
 
 static bool limit(int resource, size_t value) {
@@ -131,7 +131,7 @@ typedef struct Child {
 
 static int64_t now_in_milliseconds(void) {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 

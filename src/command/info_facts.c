@@ -142,7 +142,10 @@ static char *as_text(json_t *root) {
     FILE *out = open_memstream(&text, &length);
     if (out == NULL) return NULL;
     print_groups(out, root);
-    fclose(out);
+    if (fclose(out) != 0) {
+        free(text);
+        return NULL;
+    }
     if (length > 0) text[length - 1] = '\0'; /* the log ends the last line */
     return text;
 }

@@ -82,7 +82,7 @@ static void read_system(char text[128]) {
     strcpy(text, "unknown");
     while (file != NULL && fgets(line, sizeof line, file) != NULL)
         if (sscanf(line, "PRETTY_NAME=\"%127[^\"\n]", text) == 1) break;
-    if (file != NULL) fclose(file);
+    if (file != NULL) (void)fclose(file);
 }
 
 void info_machine(Facts *facts) {

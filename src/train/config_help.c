@@ -63,7 +63,8 @@ static void help_neighbours(FILE *out, const char *section, size_t length, const
     fprintf(out, "%s%.*s:\n", but != NULL ? "\nOthers of " : "Keys of ", (int)length, section);
     for (size_t i = 0; i < CONFIG_KEY_COUNT; i++) {
         const ConfigKey *key = &CONFIG_KEYS[i];
-        if (config_section_length(key->name) == length && key != but &&
+        bool other = but == NULL || strcmp(but->name, key->name) != 0;
+        if (other && config_section_length(key->name) == length &&
             strncmp(key->name, section, length) == 0)
             fprintf(out, "  %-28s %s\n", key->name, key->help);
     }
