@@ -44,7 +44,8 @@ static void close_list(List *list, H5File *file) {
     h5file_release(file, list->label, H5Oclose, list->owner);
 }
 
-/* gcc 12's analyzer forgets what a loop has stored in an array of pointers, and takes it for lost. */
+/* gcc 12's analyzer forgets what a loop has stored in an array of pointers, and takes it for lost.
+ */
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"
 #endif
