@@ -40,7 +40,8 @@ typedef struct Run {
     Trainer *trainer;
     Evaluator *evaluator;
     bool has_start;        /* a run of which no step is done has others than the initial weights */
-    Checkpoint start;      /* rank 0: which ones */
+    Checkpoint start;      /* rank 0: which ones ... */
+    const char *started;   /* ... and from which file */
     float *best;           /* rank 0: the parameters of progress.best_epoch, once there is one */
     RowHashes trained;     /* rank 0: of the training rows */
     RunWriter *writer;     /* rank 0 */

@@ -18,9 +18,8 @@ static Status find(Run *run, Config *config, const RunRequest *request) {
         checkpoint_free(&run->start);
         return STATUS_OK;
     }
+    run->started = request->resume;
     memcpy(config->model.layers, run->start.config.model.layers, sizeof config->model.layers);
-    log_line("%s: an imported network, whose weights and layers a new run starts with",
-             request->resume);
     return STATUS_OK;
 }
 
@@ -40,8 +39,10 @@ Status run_find_start(Run *run, Config *config, RunRequest *request) {
 void run_start_over(Run *run) {
     Trainer *trainer = run->trainer;
     if (!run->has_start) return;
-    if (comm_rank(run->comm) == 0)
+    if (comm_rank(run->comm) == 0) {
+        log_line("initial weights: those of %s, an imported network", run->started);
         memcpy(trainer->params, run->start.params,
                model_parameter_count(run->model) * sizeof *trainer->params);
+    }
     trainer_spread(trainer);
 }

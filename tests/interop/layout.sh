@@ -44,3 +44,5 @@ expect_error 2 'model\.h5: .* ends in \.weights\.h5$' "$program" export $best --
 expect_error 2 'model\.h5: .* ends in \.keras$' "$program" export $best --to keras -o model.h5
 expect_error 1 'none/x\.keras: cannot be written' "$program" export $best --to keras -o none/x.keras
 [ -z "$(find . -name '.*.tmp')" ] || fail "a temporary file is left"
+
+/usr/bin/python3 "$source/tests/interop/damage.py" "$program" 200 rmsprop.keras rmsprop.weights.h5 rmsprop.h5 || fail "damaged files"

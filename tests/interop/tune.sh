@@ -13,7 +13,7 @@ tune=("${quick[@]}" training.epochs=2 checkpoint.every_steps=3 output.report=nev
 # With a rate of next to nothing it stays where it began.
 train 2 "${tune[@]}" optimizer.kind=sgd optimizer.learning_rate=1e-12 schedule.kind=constant --out still >still.txt ||
     { cat still.txt; fail "a start"; }
-grep -q 'imported.h5: an imported network' still.txt || fail "no word of the start"
+grep -q '^initial weights: those of imported.h5' still/log.txt || fail "no word of the start"
 /usr/bin/python3 - <<'PYTHON' || { [ $? -ne 77 ] || exit 77; fail "it began elsewhere"; }
 import sys
 try:
