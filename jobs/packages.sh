@@ -12,7 +12,7 @@ BUILD_PACKAGES=(ca-certificates clang cmake curl fonts-dejavu-core g++ gcc libca
 # To test it, beside those.
 TEST_PACKAGES=(bsdextrautils chromium clang-format-14 clang-tidy-14 cppcheck debootstrap dpkg-dev
     file fish gdb gnuplot-nox groff-base hdf5-tools iproute2 libclang-rt-dev libcmocka-dev
-    libmpich-dev libopenblas-serial-dev man-db mandoc mpich munge nodejs procps python3
+    libmpich-dev libopenblas-serial-dev lmod man-db mandoc mpich munge nodejs procps python3
     python3-h5py python3-venv shellcheck slurm-wlm tmux zsh)
 # Others' packages of nodejs have npm in them, and Debian's npm does not go with those.
 command -v npm >/dev/null || TEST_PACKAGES+=(npm)
