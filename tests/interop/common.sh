@@ -12,7 +12,7 @@ need_python() {
     [ ! -f "$folder/made" ] || [ "$(cat "$folder/made")" != "$made" ] || return 0
     rm -rf "$folder"
     if ! { /usr/bin/python3 -m venv "$folder" &&
-        "$python" -m pip install -q --disable-pip-version-check "$@"; } >pip.txt 2>&1; then
+        "$python" -m pip install -q --no-compile --disable-pip-version-check "$@"; } >pip.txt 2>&1; then
         skip "no $* from PyPI: $(tail -n 1 pip.txt)"
     fi
     echo "$made" >"$folder/made"
