@@ -6,7 +6,7 @@
 site=$source/jobs/site
 version=$("$program" --version | cut -d' ' -f2)
 spack=$site/spack/packages/mnist-dist/package.py
-easybuild=$site/easybuild/mnist_dist-$version-foss-2022b.eb
+easybuild=$site/easybuild/mnist_dist-$version-foss-2022a.eb
 lmod=$site/lmod/mnist_dist/$version.lua
 for file in "$spack" "$easybuild" "$lmod"; do
     grep -q "\"$version\"\|'$version'\|Version: $version" "$file" || fail "$file: another version than $version"
@@ -29,7 +29,7 @@ for name in $needed; do
     *) word=$name ;;
     esac
     grep -qi "depends_on(\"$word" "$spack" || fail "$spack: no $word"
-    grep -qi "('$word" "$easybuild" || fail "$easybuild: no $word"
+    grep -qiE "\('(lib)?$word" "$easybuild" || fail "$easybuild: no $word"
 done
 
 lmod_init=/usr/share/lmod/lmod/init/bash
