@@ -4,7 +4,9 @@
 #
 #   tests/run.sh [--long] [CTEST OPTIONS ...]        e.g. tests/run.sh -L unit
 #
-# --long runs the tests with the label `long` as well, which need the 42,000 rows and minutes.
+# --long runs the tests with the label `long` as well, which need minutes to hours: the long forms of
+# the faults, sanitizers and analysers, Keras itself, other compilers. Some have a second label, by
+# which they are run alone: tests/run.sh --long -L sanitize, or analysis, interop, builds.
 # Environment: DATA_FOLDER, a folder with Kaggle's train.csv and test.csv (or .gz); without it, and
 # without data/digits.h5, the tests that need the 42,000 rows say that they were skipped.
 # BUILD names the build folder (build-tests).
@@ -33,4 +35,4 @@ build_target "$build" all -DMNIST_DIST_WERROR=ON
 # How fast this machine and the program on it are, for whoever reads the log; no time is judged.
 [ $# -gt 0 ] || "$build/mnist_dist" bench
 export DATA_FOLDER=${DATA_FOLDER:-}
-exec ctest --test-dir "$build" --output-on-failure -j "$(nproc)" "${some[@]}" "$@"
+exec ctest --test-dir "$build" --output-on-failure -j "$((2 * $(nproc)))" "${some[@]}" "$@"

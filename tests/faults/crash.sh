@@ -41,8 +41,8 @@ dies() {
 all_die() {
     local calls k
     calls=$(count_calls "$1" "${toy[@]}")
-    for ((k = 1; k <= calls; k++)); do echo "$1" $k; done | each dies
-    echo "$1: all $calls calls: resumed, same"
+    for k in $(numbers "$calls"); do echo "$1" "$k"; done | each dies
+    echo "$1: $(share "$calls") calls: resumed, same"
 }
 
 # ranks_die RANKS MORE COUNT: at COUNT calls, evenly spread; 0: at all.

@@ -29,8 +29,8 @@ meets() {
 all() {
     local calls k
     calls=$(count_calls "$1" "${toy[@]}")
-    for ((k = 1; k <= calls; k++)); do echo "$1" "$k" "$2"; done | each meets
-    echo "$1 $2: all $calls calls"
+    for k in $(numbers "$calls"); do echo "$1" "$k" "$2"; done | each meets
+    echo "$1 $2: $(share "$calls") calls"
 }
 
 # runs NAME KIND NUMBER once|on: one case of a command, whose inputs are under the folder too; number
@@ -68,8 +68,8 @@ commands() {
         runs "$name" "$kind" 0 once
         calls=$(sed -n 's/^counted //p' "$name-$kind-0-once.report")
         [ "${calls:-0}" -gt 0 ] || fail "$name: no calls"
-        for ((k = 1; k <= calls; k++)); do echo "$name" "$kind" $k "$on"; done | each runs
-        echo "$name, $kind $on: all $calls calls"
+        for k in $(numbers "$calls"); do echo "$name" "$kind" "$k" "$on"; done | each runs
+        echo "$name, $kind $on: $(share "$calls") calls"
         rm -rf "$name-$kind-0-once"*
     done
 }

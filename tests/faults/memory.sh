@@ -59,8 +59,8 @@ set_faults "$work/whole" memory 0
 "${alone[@]}" "${faults[@]}" "$program" train "${toy[@]}" --out whole/run >/dev/null
 calls=$(sed -n 's/^counted //p' whole.report)
 for on in once on; do
-    for ((k = 1; k <= calls; k++)); do echo $k $on; done | each trains
-    echo "train, $on: all $calls allocations"
+    for k in $(numbers "$calls"); do echo "$k" $on; done | each trains
+    echo "train, $on: $(share "$calls") allocations"
 done
 
 for name in import evaluate predict report resume; do
@@ -68,9 +68,9 @@ for name in import evaluate predict report resume; do
     calls=$(sed -n 's/^counted //p' $name-0-once.report)
     [ "${calls:-0}" -gt 0 ] || { cat $name-0-once.*; fail "$name: nothing is allocated"; }
     for on in once on; do
-        for ((k = 1; k <= calls; k++)); do echo $name $k $on; done | each runs
+        for k in $(numbers "$calls"); do echo $name "$k" $on; done | each runs
     done
-    echo "$name: all $calls allocations, once and from then on"
+    echo "$name: $(share "$calls") allocations, once and from then on"
 done
 
 # Both of two ranks leave with one line when one of them has no memory.
