@@ -23,7 +23,7 @@ in_node() {
 }
 
 job=$(submit --ntasks=2 jobs/train.sbatch "${toy[@]}" training.epochs=300)
-wait_for 40 has_line "runs/slurm-$job/log.txt" 'epoch  2'
+wait_for 40 has_line "runs/slurm-$job/log.txt" 'epoch  5'
 first=$(node_of "$job")
 # shellcheck disable=SC2046 # a list of numbers
 kill -KILL $(ip netns pids "$first")
@@ -41,7 +41,7 @@ nodes_up() {
 wait_for 60 nodes_up
 
 job=$(submit --ntasks=2 jobs/train.sbatch "${toy[@]}" training.epochs=300)
-wait_for 40 has_line "runs/slurm-$job/log.txt" 'epoch  2'
+wait_for 40 has_line "runs/slurm-$job/log.txt" 'epoch  5'
 first=$(node_of "$job")
 old=$(in_node "$first" 'mnist_dist train ')
 # shellcheck disable=SC2046,SC2086 # lists of numbers
