@@ -27,7 +27,7 @@
 #include "mnist_dist/base/memory.h"
 
 enum { LINE = 1024 };
-static const double LOOK_SECONDS = 0.25, LEAST_GAP_SECONDS = 1.0, GRACE_SECONDS = 3.0,
+static const double LOOK_SECONDS = 0.25, LEAST_GAP_SECONDS = 1.0, GRACE_SECONDS = 0.5,
                     LOG_SECONDS = 0.3;
 
 /* What the ranks of a node share. */

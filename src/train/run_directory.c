@@ -94,7 +94,12 @@ Status run_choose_directory(Run *run, const RunRequest *request, const Progress 
 Status run_lock(Run *run) {
     char path[PATH_MAX];
     snprintf(path, sizeof path, "%s/lock", run->directory);
-    return lock_take(&run->lock, path);
+    Status status = lock_take(&run->lock, path);
+    if (status != STATUS_OK) return status;
+    /* What killed writers left: nobody else writes here now. */
+    safefile_sweep(run->directory, "");
+    safefile_sweep(run->checkpoints, "");
+    return STATUS_OK;
 }
 
 void run_point_latest(const char *directory) {
