@@ -2,13 +2,13 @@
 #include "mnist_dist/base/background.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "mnist_dist/base/memory.h"
+#include "mnist_dist/base/thread.h"
 
 enum { LINE_CAPACITY = 2048 };
 
@@ -54,13 +54,8 @@ static void *work(void *argument) {
     return NULL;
 }
 
-/* Signals are the main thread's affair. */
 static Status start_thread(Background *background) {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int code = pthread_create(&background->thread, NULL, work, background);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    int code = thread_start(&background->thread, work, background);
     background->started = code == 0;
     if (code == 0) return STATUS_OK;
     return status_fail(STATUS_FAILED, "cannot start a thread: %s", strerror(code));

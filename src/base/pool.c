@@ -6,12 +6,12 @@
 #include "mnist_dist/base/pool.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "mnist_dist/base/memory.h"
+#include "mnist_dist/base/thread.h"
 
 typedef void (*Task)(void *context, size_t i, size_t thread);
 
@@ -60,19 +60,14 @@ static void *work(void *argument) {
     return NULL;
 }
 
-/* Signals are the main thread's affair: the workers are started with all of them blocked. */
 static Status start_workers(Pool *pool) {
     int code = 0;
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
     while (code == 0 && pool->started < pool->threads - 1) {
         Worker *worker = &pool->workers[pool->started];
         *worker = (Worker){.pool = pool, .thread = pool->started + 1};
-        code = pthread_create(&worker->id, NULL, work, worker);
+        code = thread_start(&worker->id, work, worker);
         if (code == 0) pool->started++;
     }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (code == 0) return STATUS_OK;
     return status_fail(STATUS_FAILED, "cannot start thread %zu of %zu: %s", pool->started + 2,
                        pool->threads, strerror(code));

@@ -15,7 +15,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +23,7 @@
 #include <zlib.h>
 
 #include "mnist_dist/base/memory.h"
+#include "mnist_dist/base/thread.h"
 
 enum { BLOCK_BYTES = 128 * 1024, BLOCKS = 8, MESSAGE = 2048 };
 
@@ -177,13 +177,8 @@ static void *unpack(void *argument) {
     return NULL;
 }
 
-/* Signals are the main thread's affair. */
 static Status start_thread(Gunzip *gunzip) {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int code = pthread_create(&gunzip->thread, NULL, unpack, gunzip);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    int code = thread_start(&gunzip->thread, unpack, gunzip);
     gunzip->started = code == 0;
     if (gunzip->started) return STATUS_OK;
     return status_fail(STATUS_FAILED, "%s: cannot start a thread to unpack it: %s", gunzip->path,

@@ -11,9 +11,9 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <math.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -25,6 +25,7 @@
 #include "dist/watch.h"
 #include "mnist_dist/base/heartbeat.h"
 #include "mnist_dist/base/memory.h"
+#include "mnist_dist/base/thread.h"
 
 enum { LINE = 1024 };
 static const double LOOK_SECONDS = 0.25, LEAST_GAP_SECONDS = 1.0, GRACE_SECONDS = 0.5,
@@ -110,10 +111,6 @@ static void follow(double now) {
 
 /* ---- The thread ------------------------------------------------------------------------------ */
 
-static double larger_of(double a, double b) {
-    return a > b ? a : b;
-}
-
 static void look(void) {
     size_t culprit = 0;
     double silent = 0.0, now = clock_seconds();
@@ -121,7 +118,7 @@ static void look(void) {
     Verdict verdict = VERDICT_FINE;
     if (dog.limit > 0.0)
         verdict = watch_look(&dog.watch, dog.table->beats, now, dog.limit,
-                             larger_of(dog.limit / 4.0, LEAST_GAP_SECONDS), &culprit, &silent);
+                             fmax(dog.limit / 4.0, LEAST_GAP_SECONDS), &culprit, &silent);
     if (verdict != VERDICT_FINE) end_job(verdict, culprit, silent);
     if (atomic_load(&dog.table->spoken) != 0) follow(now);
 }
@@ -136,13 +133,8 @@ static void *watch_ranks(void *unused) {
     return unused;
 }
 
-/* Signals are the main thread's affair. */
 static Status start_thread(void) {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int code = pthread_create(&dog.thread, NULL, watch_ranks, NULL);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    int code = thread_start(&dog.thread, watch_ranks, NULL);
     if (code == 0) return STATUS_OK;
     return status_fail(STATUS_FAILED, "cannot start a thread: %s", strerror(code));
 }
