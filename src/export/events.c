@@ -143,8 +143,8 @@ static double seconds_of(const History *history, size_t epoch) {
     return fmax(history_epoch(history, epoch, EPOCH_SECONDS), 0.0);
 }
 
-/* The steps of each epoch, then the epoch; then the steps of the one under way, whose times are not
- * known: they stand at its beginning. Returns the wall time of the last epoch's end. */
+/* The steps of each epoch, then the epoch; those of the one under way follow when it ends, since
+ * their times are not known before. Returns the wall time of the last epoch's end. */
 static double add_history(Composer *composer, const Checkpoint *checkpoint) {
     const History *history = &checkpoint->history;
     size_t epochs = history->epochs.count, steps = history->steps.count, step = 0;

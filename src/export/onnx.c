@@ -21,7 +21,6 @@ enum { NAME = 2 * EXPORT_NAME };
 typedef struct Step {
     OnnxGraph *graph;
     const Checkpoint *checkpoint;
-    size_t index;         /* of the layer */
     const char *name;     /* of it, and of what it puts out */
     const char *kind;     /* Keras's class_name */
     const json_t *config; /* its settings */
@@ -126,30 +125,32 @@ static OnnxAttribute padding_of(const Step *step) {
         .name = "auto_pad", .kind = ONNX_STRING, .text = same ? "SAME_UPPER" : "VALID"};
 }
 
+/* A layer of kernel and perhaps bias, and its activation. */
+static void add_weighted(const Step *step, const char *operator, const char * kernel,
+                         const OnnxAttribute *attributes) {
+    char bias[EXPORT_NAME] = "", plain[NAME];
+    const char *inputs[] = {step->inputs[0], kernel, bias};
+    size_t count = add_tensor(bias, step, "bias") ? 3 : 2;
+    const char *sum = before_activation(plain, step);
+    onnx_graph_node(step->graph, operator, inputs, count, sum, attributes);
+    add_activation(step, sum);
+}
+
 static Status add_conv(const Step *step) {
-    char kernel[EXPORT_NAME] = "", bias[EXPORT_NAME] = "", plain[NAME];
+    char kernel[EXPORT_NAME] = "";
     const OnnxAttribute attributes[] = {pair_of(step, "kernel_size", "kernel_shape"),
                                         pair_of(step, "strides", "strides"),
                                         padding_of(step),
                                         {0}};
     Status status = add_kernel(kernel, step);
-    if (status != STATUS_OK) return status;
-    const char *inputs[] = {step->inputs[0], kernel, bias};
-    size_t count = add_tensor(bias, step, "bias") ? 3 : 2;
-    const char *sum = before_activation(plain, step);
-    onnx_graph_node(step->graph, "Conv", inputs, count, sum, attributes);
-    add_activation(step, sum);
-    return STATUS_OK;
+    if (status == STATUS_OK) add_weighted(step, "Conv", kernel, attributes);
+    return status;
 }
 
 static Status add_dense(const Step *step) {
-    char kernel[EXPORT_NAME] = "", bias[EXPORT_NAME] = "", plain[NAME];
+    char kernel[EXPORT_NAME] = "";
     add_tensor(kernel, step, "kernel");
-    const char *inputs[] = {step->inputs[0], kernel, bias};
-    size_t count = add_tensor(bias, step, "bias") ? 3 : 2;
-    const char *sum = before_activation(plain, step);
-    onnx_graph_node(step->graph, "Gemm", inputs, count, sum, NULL);
-    add_activation(step, sum);
+    add_weighted(step, "Gemm", kernel, NULL);
     return STATUS_OK;
 }
 
@@ -284,7 +285,6 @@ static Status translate_all(OnnxGraph *graph, const Checkpoint *checkpoint, cons
         const json_t *layer = json_array_get(layers, i), *config = json_object_get(layer, "config");
         Step step = {.graph = graph,
                      .checkpoint = checkpoint,
-                     .index = i,
                      .name = json_string_value(json_object_get(config, "name")),
                      .kind = json_string_value(json_object_get(layer, "class_name")),
                      .config = config};

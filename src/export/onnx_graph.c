@@ -11,7 +11,7 @@
 #include "mnist_dist/base/safefile.h"
 #include "onnx.pb-c.h"
 
-enum { IR_VERSION = 8, OPERATOR_SET = 13, FLOATS = 1, INTEGERS = 7, MOST_DIMS = 5 };
+enum { IR_VERSION = 8, OPERATOR_SET = 13, FLOATS = 1, MOST_DIMS = 5 };
 
 typedef struct Block {
     struct Block *next;
@@ -180,10 +180,10 @@ void onnx_graph_node(OnnxGraph *graph, const char *operator, const char * const 
 
 /* ---- Constants ------------------------------------------------------------------------------- */
 
-static void add_constant(OnnxGraph *graph, const char *name, int type, int rank,
-                         const size_t dims[], const void *values, size_t size) {
+void onnx_graph_floats(OnnxGraph *graph, const char *name, int rank, const size_t dims[],
+                       const float *values) {
     int64_t wide[MOST_DIMS];
-    size_t bytes = size;
+    size_t bytes = sizeof *values;
     Onnx__Tensor *tensor = take(graph, sizeof *tensor);
     if (tensor == NULL) return;
     for (int i = 0; i < rank; i++) {
@@ -193,22 +193,13 @@ static void add_constant(OnnxGraph *graph, const char *name, int type, int rank,
     onnx__tensor__init(tensor);
     tensor->name = copy_text(graph, name);
     tensor->has_data_type = 1;
-    tensor->data_type = type;
+    tensor->data_type = FLOATS;
     tensor->n_dims = (size_t)rank;
     tensor->dims = copy(graph, wide, (size_t)rank * sizeof *wide);
     tensor->has_raw_data = 1;
     tensor->raw_data.len = bytes;
     tensor->raw_data.data = copy(graph, values, bytes);
     append(graph, &graph->constants, tensor);
-}
-
-void onnx_graph_floats(OnnxGraph *graph, const char *name, int rank, const size_t dims[],
-                       const float *values) {
-    add_constant(graph, name, FLOATS, rank, dims, values, sizeof *values);
-}
-
-void onnx_graph_integers(OnnxGraph *graph, const char *name, size_t count, const int64_t *values) {
-    add_constant(graph, name, INTEGERS, 1, &count, values, sizeof *values);
 }
 
 /* ---- The file -------------------------------------------------------------------------------- */

@@ -31,10 +31,9 @@ void onnx_graph_output(OnnxGraph *graph, const char *name, int rank, const size_
 void onnx_graph_node(OnnxGraph *graph, const char *operator, const char * const inputs[],
                      size_t count, const char *output, const OnnxAttribute *attributes);
 
-/* A constant, copied: of floats, or of one row of int64. */
+/* A constant of floats, copied. */
 void onnx_graph_floats(OnnxGraph *graph, const char *name, int rank, const size_t dims[],
                        const float *values);
-void onnx_graph_integers(OnnxGraph *graph, const char *name, size_t count, const int64_t *values);
 
 /* Writes the model by safefile. */
 Status onnx_graph_write(OnnxGraph *graph, const char *path);

@@ -311,40 +311,57 @@ static void watch(const Run *run) {
     watchdog_limit((double)run->config->training.hang_timeout, path);
 }
 
+/* **Collective.** Rank 0 opens the run's directory and finds the checkpoint to go on from, if any;
+ * *finished is whether nothing is left to be done. */
+static Status open_run(Run *run, Checkpoint *checkpoint, bool *found, bool *finished,
+                       const RunRequest *request) {
+    Status status = STATUS_OK;
+    *found = *finished = false;
+    if (comm_rank(run->comm) == 0) {
+        status = open_directory(run, checkpoint, found, request);
+        /* One named by the user is finished once more: its predictions are wanted here. */
+        *finished = *found && run_resume_kind(request) == RESUME_AUTO &&
+                    checkpoint->progress.status == RUN_FINISHED &&
+                    run_is_done(run->config, &checkpoint->progress);
+        if (*finished) run_log_result(checkpoint, run->directory);
+    }
+    status = agree_on_start(run, found, finished, status);
+    if (status == STATUS_OK) watch(run);
+    return status;
+}
+
+/* **Collective.** From the data and the first weights, or the checkpoint's, to the end. */
+static Status go(Run *run, Checkpoint *checkpoint, bool found, const RunRequest *request) {
+    Status status;
+    TRY(prepare(run));
+    if (found)
+        TRY(restore(run, checkpoint, request));
+    else
+        run_start_over(run);
+    TRY(announce(run));
+    status = train_epochs(run);
+    if (status == STATUS_STOPPED) status = save_stop(run);
+    run_log_end(run, status);
+cleanup:
+    return status;
+}
+
 Status run_train(Comm *comm, const Config *given, const RunRequest *asked) {
     Config config = *given;
     RunRequest request = *asked;
     Run run = {.comm = comm, .config = &config, .request = &request};
-    run_time_start(&run, request.seconds);
     Checkpoint checkpoint = {0};
     bool found = false, finished = false;
-    Status status = STATUS_OK;
+    Status status;
+    run_time_start(&run, request.seconds);
     heartbeat_phase(PHASE_START);
     watchdog_limit((double)config.training.hang_timeout, "");
     TRY(run_find_start(&run, &config, &request));
-    if (comm_rank(comm) == 0) {
-        status = open_directory(&run, &checkpoint, &found, &request);
-        /* One named by the user is finished once more: its predictions are wanted here. */
-        finished = found && run_resume_kind(&request) == RESUME_AUTO &&
-                   checkpoint.progress.status == RUN_FINISHED &&
-                   run_is_done(&config, &checkpoint.progress);
-        if (finished) run_log_result(&checkpoint, run.directory);
-    }
-    TRY(agree_on_start(&run, &found, &finished, status));
-    watch(&run);
-    if (finished) {
+    TRY(open_run(&run, &checkpoint, &found, &finished, &request));
+    if (finished)
         log_line("nothing is left to be done; train anew with --resume never");
-        goto cleanup;
-    }
-    TRY(prepare(&run));
-    if (found)
-        TRY(restore(&run, &checkpoint, &request));
     else
-        run_start_over(&run);
-    TRY(announce(&run));
-    status = train_epochs(&run);
-    if (status == STATUS_STOPPED) status = save_stop(&run);
-    run_log_end(&run, status);
+        status = go(&run, &checkpoint, found, &request);
 cleanup:
     checkpoint_free(&checkpoint);
     close_run(&run);

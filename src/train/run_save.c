@@ -71,7 +71,7 @@ static Status hear_of_write(Run *run, bool needed) {
 }
 
 void run_settle(Run *run) {
-    if (run->writing && hear_of_write(run, false) != STATUS_OK) status_clear();
+    if (hear_of_write(run, false) != STATUS_OK) status_clear();
 }
 
 void run_note_write(Run *run) {

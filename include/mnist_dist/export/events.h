@@ -1,4 +1,5 @@
-/* TensorBoard's event file of a run: the metrics of every step and epoch, and the run's pictures.
+/* TensorBoard's event file of a run: the metrics of every step and epoch that is done, and the
+ * run's pictures.
  */
 #pragma once
 
