@@ -9,6 +9,15 @@ worth_restarting() {
     [ "$1" -eq 75 ] || [ "$1" -eq 6 ] || [ "$1" -ge 128 ]
 }
 
+# wait_for_end PROCESS: waits until it has ended, whatever signals come meanwhile; sets `rc`.
+wait_for_end() {
+    while :; do
+        rc=0
+        wait "$1" || rc=$?
+        kill -0 "$1" 2>/dev/null || break
+    done
+}
+
 # restart_until_done COMMAND...: runs the command until there is nothing left to restart, or
 # MAX_RESTARTS (20) restarts are used up, and exits with its last code. A signal to this script, and
 # Ctrl-C in its terminal, ask the ranks for a stop with a checkpoint, and that is the end; the
@@ -20,11 +29,7 @@ restart_until_done() {
     for ((restarts = 0; ; restarts++)); do
         setsid "$@" </dev/null &
         launched=$!
-        while :; do
-            rc=0
-            wait "$launched" || rc=$?
-            kill -0 "$launched" 2>/dev/null || break
-        done
+        wait_for_end "$launched"
         launched=
         if [ -n "$asked" ] || ! worth_restarting "$rc"; then exit "$rc"; fi
         if [ "$restarts" -ge "${MAX_RESTARTS:-20}" ]; then
@@ -34,5 +39,6 @@ restart_until_done() {
         printf '\n== ended with code %s; restart %s of at most %s; %s ==\n' "$rc" "$((restarts + 1))" \
             "${MAX_RESTARTS:-20}" "$(date -u +%FT%TZ)"
         sleep 3 # within which the last rank is gone, and its lock on the run's folder stale
+        [ -z "$asked" ] || exit "$rc"
     done
 }

@@ -76,11 +76,7 @@ job_run() {
     launch "$@" &
     launched=$!
     [ -z "$asked" ] || kill -USR1 "$launched" 2>/dev/null || true
-    while :; do
-        rc=0
-        wait "$launched" || rc=$?
-        kill -0 "$launched" 2>/dev/null || break
-    done
+    wait_for_end "$launched"
     launched=
     trap '' USR1 TERM
 }

@@ -64,6 +64,16 @@ digest_of() {
     sed -n 's/^state digest //p' "$1" | grep . || { cat "$1" >&2; fail "no digest in $1"; }
 }
 
+# until_true SECONDS COMMAND...: waits until the command succeeds, or fails after that time.
+until_true() {
+    local end=$((SECONDS + $1))
+    shift
+    until "$@"; do
+        [ $SECONDS -lt $end ] || return 1
+        sleep 0.01
+    done
+}
+
 # expect_error CODE PATTERN COMMAND...: the exit code, and exactly one line, which matches.
 expect_error() {
     local code=$1 pattern=$2 rc=0

@@ -26,11 +26,7 @@ has_epochs() {
     [ -f run/log.txt ] && [ "$(grep -c '^epoch ' run/log.txt)" -ge "$1" ]
 }
 wait_until() {
-    for _ in $(seq 600); do
-        ! "$@" || return 0
-        sleep 0.05
-    done
-    fail "not within 30 s: $*"
+    until_true 30 "$@" || fail "not within 30 s: $*"
 }
 
 restarting "${long[@]}" --out run >out.txt 2>&1 &
@@ -67,3 +63,18 @@ wait "$loop" || rc=$?
 [ $rc -eq 75 ] || { cat out.txt; fail "exit code $rc, not 75, after a TERM to the loop"; }
 if ours mnist_dist >/dev/null; then fail "something still runs"; fi
 echo "TERM to the loop: stopped with a checkpoint, for good"
+
+# As it is in the pause between a death and its restart: there is nothing to stop, and no restart.
+rm -rf run
+restarting "${long[@]}" training.epochs=4000 --out run >out.txt 2>&1 &
+loop=$!
+wait_until has_epochs 3
+kill -KILL "$(ours '^[^ ]*mnist_dist train' | head -n 1)"
+wait_until grep -q 'restart 1 of at most' out.txt
+kill -TERM "$loop"
+is_gone() {
+    ! kill -0 "$loop" 2>/dev/null
+}
+wait_until is_gone
+if ours mnist_dist >/dev/null; then fail "restarted although it was asked to stop"; fi
+echo "TERM in the pause: no restart"

@@ -9,16 +9,6 @@ long=("${quick[@]}" training.epochs=25 schedule.min_rate=0.0001)
 train 2 "${long[@]}" --out whole >whole.txt
 reference=$(digest_of whole.txt)
 
-# until_true SECONDS COMMAND...: waits until the command succeeds, or fails after that time.
-until_true() {
-    local end=$((SECONDS + $1))
-    shift
-    until "$@"; do
-        [ $SECONDS -lt $end ] || return 1
-        sleep 0.01
-    done
-}
-
 # find_rank DIRECTORY NUMBER: sets `process` to one of the run's ranks.
 find_rank() {
     local candidate
