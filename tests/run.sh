@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs all tests: installs what they need, builds with warnings as errors, checks the formatting and
+# Runs the tests: installs what they need, builds with warnings as errors, checks the formatting and
 # the scripts, and runs CTest.
 #
 #   tests/run.sh [--long] [CTEST OPTIONS ...]        e.g. tests/run.sh -L unit

@@ -41,7 +41,7 @@ spread() {
     for ((i = 0; i < $1; i++)); do echo $((1 + i * ($2 - 1) / ($1 - 1))); done
 }
 
-# numbers MOST: from 1 to MOST; in CI every fourth one, since all of them do not fit into its time.
+# numbers MOST: from 1 to MOST; in the short form every fourth one, since CI has no time for all.
 numbers() {
     seq 1 "$([ -n "$long" ] && echo 1 || echo 4)" "$1"
 }
