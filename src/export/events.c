@@ -9,18 +9,17 @@
 #include "mnist_dist/export/events.h"
 
 #include <endian.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "events.pb-c.h"
+#include "export/bytes.h"
 #include "export/crc32c.h"
 #include "mnist_dist/base/safefile.h"
 
@@ -28,7 +27,7 @@ enum {
     HEADER = 12,      /* of a record: length, checksum */
     FOOTER = 4,       /* checksum */
     MOST_VALUES = 16, /* of one event */
-    MOST_PICTURE = 32 << 20,
+    MOST_BYTES = 32 << 20,
     PNG_SIZE = 16, /* where a PNG's width stands, and then its height */
     RGB = 3
 };
@@ -163,21 +162,11 @@ static double add_history(Composer *composer, const Checkpoint *checkpoint) {
 
 /* ---- Pictures -------------------------------------------------------------------------------- */
 
-/* A whole file; NULL if it is not there, or is no file of a sensible size. */
+/* A whole file of the folder; NULL if it is not there, or not to be had. */
 static char *read_file(size_t *count, const char *directory, const char *name) {
-    char path[PATH_MAX];
-    struct stat info;
+    char path[PATH_MAX], *bytes = NULL;
     if (snprintf(path, sizeof path, "%s/%s", directory, name) >= PATH_MAX) return NULL;
-    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    if (fd < 0) return NULL;
-    bool good = fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && info.st_size <= MOST_PICTURE;
-    char *bytes = good ? malloc((size_t)info.st_size + 1) : NULL;
-    *count = good ? (size_t)info.st_size : 0;
-    if (bytes != NULL && read(fd, bytes, *count) != (ssize_t)*count) {
-        free(bytes);
-        bytes = NULL;
-    }
-    close(fd);
+    if (bytes_read(&bytes, count, path, MOST_BYTES, STATUS_FAILED) != STATUS_OK) status_clear();
     return bytes;
 }
 
