@@ -1,11 +1,10 @@
-/* Ranks and what passes between them, over MPI-3.
+/* Ranks and their collectives, over MPI-3.
  *
- * MPI counts in `int`, so whatever exceeds MESSAGE_LIMIT goes in several messages. Requests are
- * kept from call to call, so that a step allocates nothing after the first. Gathers are messages
- * from each to each: MPI_Allgatherv passes parts on in a ring, and where ranks outnumber the cores
- * each of its rounds waits for the scheduler (8 ranks on 2 cores: 8 against 4 ms for 3.7 MB).
- * Refused: derived datatypes for large counts, which some MPI transports unpack element by element;
- * big-count calls, which are MPI-4. */
+ * MPI counts in `int`, so whatever exceeds MESSAGE_LIMIT goes in several messages. Gathers are
+ * messages from each to each: MPI_Allgatherv passes parts on in a ring, and where ranks outnumber
+ * the cores each of its rounds waits for the scheduler (8 ranks on 2 cores: 8 against 4 ms for 3.7
+ * MB). Among more than MOST_PEERS ranks it is MPI's all the same, since messages from each to each
+ * would be too many there. */
 #include <limits.h>
 #include <mpi.h>
 #include <stdio.h>
@@ -21,7 +20,8 @@
 enum {
     MESSAGE_LIMIT = 1 << 30, /* bytes; below INT_MAX, and a multiple of any element's size */
     LINE_CAPACITY = 2048,
-    REQUESTS_AT_FIRST = 64
+    MOST_PEERS = 64,  /* that send messages from each to each */
+    MOST_RANKS = 4096 /* that are handed on to MPI at once */
 };
 
 /* What one rank tells the others about its failure. */
@@ -55,13 +55,10 @@ static int node_limit(void) {
 
 static Status comm_fill(Comm *comm) {
     Status status = STATUS_OK;
-    comm->node = MPI_COMM_NULL;
-    MPI_Comm_rank(MPI_COMM_WORLD, &comm->rank);
-    MPI_Comm_size(MPI_COMM_WORLD, &comm->size);
-    comm->message_limit = MESSAGE_LIMIT;
-    comm->request_capacity = REQUESTS_AT_FIRST;
-    TRY(comm_agree(comm, MEMORY_NEW(&comm->requests, comm->request_capacity)));
+    MPI_Comm_rank(comm->world, &comm->rank);
+    MPI_Comm_size(comm->world, &comm->size);
     TRY(comm_join_node(comm, node_limit()));
+    TRY(comm_agree(comm, comm_flight_new(&comm->messages, comm, COMM_RANKS)));
 cleanup:
     return status;
 }
@@ -74,12 +71,18 @@ Status comm_start(Comm **out, int *argc, char ***argv) {
     *out = NULL;
     ask_mpi_to_yield();
     ask_mpi_to_start_fast();
-    MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided);
+    MPI_Init_thread(argc, argv, MPI_THREAD_MULTIPLE, &provided);
     TRY(provided >= MPI_THREAD_FUNNELED
             ? STATUS_OK
             : status_fail(STATUS_FAILED, "this MPI was built without threads (MPI_THREAD_FUNNELED)"
                                          ": install one with them"));
     TRY(MEMORY_NEW(&comm, 1));
+    *comm = (Comm){.world = MPI_COMM_WORLD,
+                   .node = MPI_COMM_NULL,
+                   .leaders = MPI_COMM_NULL,
+                   .threaded = provided == MPI_THREAD_MULTIPLE,
+                   .most_peers = MOST_PEERS,
+                   .message_limit = MESSAGE_LIMIT};
     TRY(comm_fill(comm));
     *out = comm;
     return status;
@@ -91,8 +94,9 @@ cleanup:
 
 void comm_finish(Comm *comm) {
     if (comm == NULL) return;
+    comm_flight_destroy(comm->messages);
     comm_leave_node(comm);
-    free(comm->requests);
+    if (comm->world != MPI_COMM_WORLD) MPI_Comm_free(&comm->world);
     free(comm);
     MPI_Finalize();
 }
@@ -111,8 +115,24 @@ int comm_size(const Comm *comm) {
     return comm->size;
 }
 
+bool comm_is_threaded(const Comm *comm) {
+    return comm->threaded;
+}
+
+MPI_Comm comm_of(const Comm *comm, CommScope scope) {
+    return scope == COMM_RANKS ? comm->world : comm->leaders;
+}
+
 void comm_limit_messages(Comm *comm, size_t bytes) {
     comm->message_limit = bytes;
+}
+
+void comm_limit_peers(Comm *comm, int peers) {
+    comm->most_peers = peers;
+}
+
+int comm_most_peers(const Comm *comm) {
+    return comm->most_peers;
 }
 
 /* Open MPI says "Open MPI v4.1.4, package: ...", MPICH "MPICH Version:\t4.0.2\nMPICH ...". */
@@ -152,7 +172,7 @@ static Status spread_failure(Comm *comm, Status mine, int culprit) {
         snprintf(failure.line, sizeof failure.line, "%s", status_message());
     }
     heartbeat_waits();
-    MPI_Bcast(&failure, (int)sizeof failure, MPI_BYTE, culprit, MPI_COMM_WORLD);
+    MPI_Bcast(&failure, (int)sizeof failure, MPI_BYTE, culprit, comm->world);
     heartbeat_goes_on();
     status_clear();
     if (culprit == 0) return status_fail((Status)failure.code, "%s", failure.line);
@@ -163,26 +183,44 @@ Status comm_agree_on(Comm *comm, Status mine) {
     int failed = mine == STATUS_OK ? comm->size : comm->rank;
     int culprit = comm->size;
     heartbeat_waits();
-    MPI_Allreduce(&failed, &culprit, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD);
+    MPI_Allreduce(&failed, &culprit, 1, MPI_INT, MPI_MIN, comm->world);
     heartbeat_goes_on();
     if (culprit == comm->size) return STATUS_OK;
     return spread_failure(comm, mine, culprit);
 }
 
 int comm_max(Comm *comm, int value) {
-    (void)comm;
     int largest = value;
     heartbeat_waits();
-    MPI_Allreduce(&value, &largest, 1, MPI_INT, MPI_MAX, MPI_COMM_WORLD);
+    MPI_Allreduce(&value, &largest, 1, MPI_INT, MPI_MAX, comm->world);
     heartbeat_goes_on();
     return largest;
 }
 
-void comm_broadcast(Comm *comm, void *bytes, size_t count, int root) {
+static void broadcast(const Comm *comm, MPI_Comm among, void *bytes, size_t count, int root) {
     for (size_t done = 0; done < count; done += comm->message_limit) {
         size_t part = smaller(count - done, comm->message_limit);
         heartbeat_waits();
-        MPI_Bcast((char *)bytes + done, (int)part, MPI_BYTE, root, MPI_COMM_WORLD);
+        MPI_Bcast((char *)bytes + done, (int)part, MPI_BYTE, root, among);
+        heartbeat_goes_on();
+    }
+}
+
+void comm_broadcast(Comm *comm, void *bytes, size_t count, int root) {
+    broadcast(comm, comm->world, bytes, count, root);
+}
+
+void comm_scope_broadcast(Comm *comm, CommScope scope, void *bytes, size_t count) {
+    broadcast(comm, comm_of(comm, scope), bytes, count, 0);
+}
+
+/* Or-ing bits has one result in any order, unlike a sum of floats. */
+void comm_merge(Comm *comm, CommScope scope, void *bytes, size_t count) {
+    for (size_t done = 0; done < count; done += comm->message_limit) {
+        size_t part = smaller(count - done, comm->message_limit);
+        heartbeat_waits();
+        MPI_Allreduce(MPI_IN_PLACE, (char *)bytes + done, (int)part, MPI_BYTE, MPI_BOR,
+                      comm_of(comm, scope));
         heartbeat_goes_on();
     }
 }
@@ -196,61 +234,9 @@ static void sync_windows(const Comm *comm) {
 void comm_barrier(Comm *comm) {
     sync_windows(comm);
     heartbeat_waits();
-    MPI_Barrier(MPI_COMM_WORLD);
+    MPI_Barrier(comm->world);
     heartbeat_goes_on();
     sync_windows(comm);
-}
-
-static MPI_Request *next_request(Comm *comm) {
-    if (comm->request_count == comm->request_capacity) {
-        size_t capacity = 2 * comm->request_capacity;
-        MPI_Request *grown = realloc(comm->requests, capacity * sizeof *grown);
-        if (grown == NULL) {
-            fprintf(stderr, "mnist_dist: error: rank %d: out of memory for messages\n", comm->rank);
-            comm_abort(comm, STATUS_FAILED);
-        }
-        comm->requests = grown;
-        comm->request_capacity = capacity;
-    }
-    return &comm->requests[comm->request_count++];
-}
-
-typedef enum Direction { SEND, RECEIVE } Direction;
-
-/* Starts the messages of one run of bytes. Those of one tag between two ranks arrive in order. */
-static void post(Comm *comm, Direction direction, int rank, int tag, void *bytes, size_t count) {
-    for (size_t done = 0; done < count; done += comm->message_limit) {
-        int part = (int)smaller(count - done, comm->message_limit);
-        char *at = (char *)bytes + done;
-        MPI_Request *request = next_request(comm);
-        if (direction == SEND) {
-            MPI_Isend(at, part, MPI_BYTE, rank, tag, MPI_COMM_WORLD, request);
-        } else {
-            MPI_Irecv(at, part, MPI_BYTE, rank, tag, MPI_COMM_WORLD, request);
-        }
-    }
-}
-
-static void wait_for_all(Comm *comm) {
-    heartbeat_waits();
-    MPI_Waitall((int)comm->request_count, comm->requests, MPI_STATUSES_IGNORE);
-    heartbeat_goes_on();
-    comm->request_count = 0;
-}
-
-static void post_pieces(Comm *comm, Direction direction, const CommPiece pieces[], size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        const CommPiece *piece = &pieces[i];
-        post(comm, direction, piece->rank, piece->tag, piece->values,
-             piece->count * sizeof *piece->values);
-    }
-}
-
-void comm_exchange(Comm *comm, const CommPiece sends[], size_t send_count,
-                   const CommPiece receives[], size_t receive_count) {
-    post_pieces(comm, RECEIVE, receives, receive_count);
-    post_pieces(comm, SEND, sends, send_count);
-    wait_for_all(comm);
 }
 
 /* Where rank r's part begins. */
@@ -258,28 +244,57 @@ static size_t part_begin(const size_t ends[], int r) {
     return r == 0 ? 0 : ends[r - 1];
 }
 
-static void post_part(Comm *comm, Direction direction, int rank, char *bytes, const size_t ends[],
-                      int part) {
-    size_t begin = part_begin(ends, part);
-    post(comm, direction, rank, 0, bytes + begin, ends[part] - begin);
+/* By MPI's own collective, to `root`, or to all if that is -1. */
+static void gather_by_mpi(Comm *comm, char *bytes, const size_t ends[], int root) {
+    int counts[MOST_RANKS], begins[MOST_RANKS];
+    for (int r = 0; r < comm->size; r++) {
+        begins[r] = (int)part_begin(ends, r);
+        counts[r] = (int)ends[r] - begins[r];
+    }
+    bool keeps = root < 0 || comm->rank == root;
+    void *mine = keeps ? MPI_IN_PLACE : bytes + begins[comm->rank];
+    heartbeat_waits();
+    if (root < 0)
+        MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_BYTE, bytes, counts, begins, MPI_BYTE, comm->world);
+    else
+        MPI_Gatherv(mine, counts[comm->rank], MPI_BYTE, bytes, counts, begins, MPI_BYTE, root,
+                    comm->world);
+    heartbeat_goes_on();
+}
+
+static bool are_many(const Comm *comm, const size_t ends[]) {
+    return comm->size > comm->most_peers && comm->size <= MOST_RANKS &&
+           ends[comm->size - 1] <= MESSAGE_LIMIT;
+}
+
+static void send_part(Comm *comm, int rank, const char *bytes, const size_t ends[]) {
+    size_t begin = part_begin(ends, comm->rank);
+    comm_flight_send(comm->messages, rank, 0, bytes + begin, ends[comm->rank] - begin);
+}
+
+static void receive_part(Comm *comm, int rank, char *bytes, const size_t ends[]) {
+    size_t begin = part_begin(ends, rank);
+    comm_flight_receive(comm->messages, rank, 0, bytes + begin, ends[rank] - begin);
 }
 
 void comm_allgather(Comm *comm, void *bytes, const size_t ends[]) {
-    for (int i = 1; i < comm->size; i++) {
-        int from = (comm->rank + comm->size - i) % comm->size;
-        post_part(comm, RECEIVE, from, bytes, ends, from);
+    if (are_many(comm, ends)) {
+        gather_by_mpi(comm, bytes, ends, -1);
+        return;
     }
-    for (int i = 1; i < comm->size; i++) {
-        int to = (comm->rank + i) % comm->size; /* not all to rank 0 first */
-        post_part(comm, SEND, to, bytes, ends, comm->rank);
-    }
-    wait_for_all(comm);
+    for (int i = 1; i < comm->size; i++)
+        receive_part(comm, (comm->rank + comm->size - i) % comm->size, bytes, ends);
+    for (int i = 1; i < comm->size; i++) /* not all to rank 0 first */
+        send_part(comm, (comm->rank + i) % comm->size, bytes, ends);
+    comm_flight_wait(comm->messages);
 }
 
 void comm_gather(Comm *comm, void *bytes, const size_t ends[]) {
-    for (int r = 1; r < comm->size && comm->rank == 0; r++) {
-        post_part(comm, RECEIVE, r, bytes, ends, r);
+    if (are_many(comm, ends)) {
+        gather_by_mpi(comm, bytes, ends, 0);
+        return;
     }
-    if (comm->rank != 0) post_part(comm, SEND, 0, bytes, ends, comm->rank);
-    wait_for_all(comm);
+    for (int r = 1; r < comm->size && comm->rank == 0; r++) receive_part(comm, r, bytes, ends);
+    if (comm->rank != 0) send_part(comm, 0, bytes, ends);
+    comm_flight_wait(comm->messages);
 }

@@ -158,7 +158,7 @@ size_t comm_shared_count(const Comm *comm) {
 static void find_node(Comm *comm, int limit) {
     MPI_Comm all;
     int rank = 0;
-    MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, comm->rank, MPI_INFO_NULL, &all);
+    MPI_Comm_split_type(comm->world, MPI_COMM_TYPE_SHARED, comm->rank, MPI_INFO_NULL, &all);
     MPI_Comm_rank(all, &rank);
     MPI_Comm_split(all, limit > 0 ? rank / limit : 0, rank, &comm->node);
     MPI_Comm_free(&all);
@@ -166,10 +166,64 @@ static void find_node(Comm *comm, int limit) {
     MPI_Comm_size(comm->node, &comm->node_size);
 }
 
+/* **Collective.** Numbers the ranks anew, so that those of a node are neighbours. */
+static void order_ranks(Comm *comm) {
+    MPI_Comm before = comm->world;
+    int first = comm->rank;
+    MPI_Bcast(&first, 1, MPI_INT, 0, comm->node);
+    MPI_Comm_split(before, 0, first, &comm->world); /* ties keep their order */
+    if (before != MPI_COMM_WORLD) MPI_Comm_free(&before);
+    MPI_Comm_rank(comm->world, &comm->rank);
+}
+
+static void find_leaders(Comm *comm) {
+    int place[2] = {0, 1};
+    bool leads = comm->node_rank == 0;
+    MPI_Comm_split(comm->world, leads ? 0 : MPI_UNDEFINED, comm->rank, &comm->leaders);
+    if (leads) MPI_Comm_rank(comm->leaders, &place[0]);
+    if (leads) MPI_Comm_size(comm->leaders, &place[1]);
+    MPI_Bcast(place, 2, MPI_INT, 0, comm->node);
+    comm->node_index = place[0];
+    comm->node_count = place[1];
+}
+
+static void find_begins(Comm *comm) {
+    if (comm->node_count > 1 && comm->node_rank == 0)
+        MPI_Allgather(&comm->rank, 1, MPI_INT, comm->node_begins, 1, MPI_INT, comm->leaders);
+    MPI_Bcast(comm->node_begins, comm->node_count, MPI_INT, 0, comm->node);
+    comm->node_begins[comm->node_count] = comm->size;
+}
+
+/* **Collective.** Where all ranks are of one node, there is nothing to find out. */
+static Status find_nodes(Comm *comm) {
+    comm->node_index = 0;
+    comm->node_count = 1;
+    if (!comm_is_one_node(comm)) {
+        order_ranks(comm);
+        find_leaders(comm);
+    }
+    Status status = comm_agree(comm, MEMORY_NEW(&comm->node_begins, (size_t)comm->node_count + 1));
+    if (status == STATUS_OK) find_begins(comm);
+    return status;
+}
+
+int comm_node(const Comm *comm) {
+    return comm->node_index;
+}
+
+int comm_node_count(const Comm *comm) {
+    return comm->node_count;
+}
+
+int comm_node_begin(const Comm *comm, int node) {
+    return comm->node_begins[node];
+}
+
 Status comm_join_node(Comm *comm, int limit) {
     void *memory = NULL;
     find_node(comm, limit);
-    Status status = comm_shared(&memory, comm, sizeof(NodeBarrier));
+    Status status = find_nodes(comm);
+    if (status == STATUS_OK) status = comm_shared(&memory, comm, sizeof(NodeBarrier));
     comm->barrier = memory;
     return status;
 }
@@ -177,6 +231,9 @@ Status comm_join_node(Comm *comm, int limit) {
 void comm_leave_node(Comm *comm) {
     while (comm->windows != NULL) comm_shared_free(comm, comm->windows->memory);
     comm->barrier = NULL;
+    free(comm->node_begins);
+    comm->node_begins = NULL;
+    if (comm->leaders != MPI_COMM_NULL) MPI_Comm_free(&comm->leaders);
     if (comm->node != MPI_COMM_NULL) MPI_Comm_free(&comm->node);
 }
 

@@ -1,4 +1,5 @@
-/* What comm.c (ranks and messages) and comm_node.c (a node's ranks and their memory) share. */
+/* What comm.c (ranks and collectives), comm_flight.c (messages) and comm_node.c (a node's ranks and
+ * their memory) share. */
 #pragma once
 
 #include <mpi.h>
@@ -14,15 +15,26 @@ typedef struct Window {
 } Window;
 
 struct Comm {
+    MPI_Comm world; /* all ranks, those of a node one after the other */
     int rank, size;
     MPI_Comm node;
     int node_rank, node_size;
+    MPI_Comm leaders; /* of the nodes; MPI_COMM_NULL at other ranks, and if there is one node */
+    int node_index, node_count;
+    int *node_begins; /* (node_count + 1): each node's first rank, then the size */
     NodeBarrier *barrier;
+    bool threaded;
+    int most_peers;
     size_t message_limit;
-    MPI_Request *requests;
-    size_t request_count, request_capacity;
+    CommFlight *messages; /* of the calls that wait for theirs */
     Window *windows;
 };
+
+/* The MPI communicator of those in `scope`. */
+MPI_Comm comm_of(const Comm *comm, CommScope scope);
+
+/* Waits for all that was sent and received. */
+void comm_flight_wait(CommFlight *flight);
 
 /* **Collective.** Finds the ranks that share memory with this one, at most `limit` of them (0: any
  * number), and leaves them again, with all memory of comm_shared. */

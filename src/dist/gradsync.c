@@ -1,18 +1,20 @@
-/* The reproducible sum; see gradsync.h.
+/* The calls of the reproducible sum, and its memory; see gradsync.h.
  *
  * A step has three meetings of the ranks, at each of which all wait for all:
  *
- * 1. Gradients and reports are there. Then each rank reads the others' gradients, and writes the
- * sum of its slice over the first leaf's, which nobody else reads.
+ * 1. Gradients and reports are there. Then each rank adds up what it is to, and writes sums over
+ * the gradients of first leaves, which nobody else reads.
  * 2. The sum and its squares are there. Then each rank takes the norm, reads the reports, and
- * writes its slice of the parameters, which nobody else reads now.
+ * writes its slices of the parameters, which nobody else reads now.
  * 3. The parameters are there. Then each rank reads them, and writes gradients and reports.
  *
- * On one node a meeting is comm_node_barrier; over messages it is the arrival of all that is sent.
- * The second could be done without if the optimizer stepped before the norm is known; but a step
- * whose gradient is not finite must leave everything as it was. */
+ * Within a node a meeting is comm_node_barrier; between nodes it is the arrival of all that is
+ * sent. The first is passed bucket by bucket where gradients are announced, the third layer by
+ * layer. The second could be done without if the optimizer stepped before the norm is known; but a
+ * step whose gradient is not finite must leave everything as it was. */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "dist/gradsync_parts.h"
 #include "mnist_dist/base/log.h"
@@ -20,33 +22,17 @@
 #include "mnist_dist/base/shard.h"
 #include "mnist_dist/base/tally.h"
 
-enum {
-    BLOCKS_PER_TASK = 4,
-    MADE_SHARDS = 64 /* at most, if blocks are to be made when summed: a block of each is held */
-};
-
 size_t gradsync_block_count(const GradSync *sync) {
     return shard_capacity(sync->shape.length, GRADSYNC_BLOCK);
 }
 
 Range gradsync_shards_of(const GradSync *sync, size_t rank) {
-    return (Range){shard_begin(rank, sync->shape.shards, sync->ranks),
-                   shard_begin(rank + 1, sync->shape.shards, sync->ranks)};
+    size_t ranks = (size_t)comm_size(sync->comm), shards = sync->shape.shards;
+    return (Range){shard_begin(rank, shards, ranks), shard_begin(rank + 1, shards, ranks)};
 }
 
-Range gradsync_blocks_of(const GradSync *sync, size_t rank) {
-    return (Range){shard_begin(rank, gradsync_block_count(sync), sync->ranks),
-                   shard_begin(rank + 1, gradsync_block_count(sync), sync->ranks)};
-}
-
-static size_t block_begin(const GradSync *sync, size_t block) {
-    size_t begin = GRADSYNC_BLOCK * block;
-    return begin < sync->shape.length ? begin : sync->shape.length;
-}
-
-Range gradsync_slice_of(const GradSync *sync, size_t rank) {
-    Range blocks = gradsync_blocks_of(sync, rank);
-    return (Range){block_begin(sync, blocks.begin), block_begin(sync, blocks.end)};
+bool gradsync_leads(const GradSync *sync) {
+    return sync->group.member == 0;
 }
 
 static Status check(size_t shards, size_t ranks) {
@@ -64,94 +50,126 @@ static Status check(size_t shards, size_t ranks) {
     return STATUS_OK;
 }
 
-/* Bytes of a vector, such that the next one is aligned. */
+/* Where ranks act by nodes, or each for itself. */
+static Status form_group(GradSync *sync, bool by_node) {
+    const Comm *comm = sync->comm;
+    Group *group = &sync->group;
+    free(group->ends);
+    *group = (Group){
+        .scope = by_node ? COMM_NODES : COMM_RANKS,
+        .unit = (size_t)(by_node ? comm_node(comm) : comm_rank(comm)),
+        .units = (size_t)(by_node ? comm_node_count(comm) : comm_size(comm)),
+        .member = by_node ? (size_t)comm_node_rank(comm) : 0,
+        .members = by_node ? (size_t)comm_node_size(comm) : 1,
+    };
+    Status status = MEMORY_NEW(&group->ends, group->units);
+    for (size_t u = 0; status == STATUS_OK && u < group->units; u++) {
+        size_t last = by_node ? (size_t)comm_node_begin(comm, (int)u + 1) - 1 : u;
+        group->ends[u] = gradsync_shards_of(sync, last).end;
+    }
+    if (status == STATUS_OK)
+        sync->unit =
+            (Range){group->unit > 0 ? group->ends[group->unit - 1] : 0, group->ends[group->unit]};
+    return status;
+}
+
+/* The group, and all that is planned without memory. */
+static Status plan(GradSync *sync, bool by_node) {
+    Status status = form_group(sync, by_node);
+    return status == STATUS_OK ? gradsync_plan(sync) : status;
+}
+
+static size_t aligned(size_t bytes) {
+    return MEMORY_ALIGNMENT * shard_capacity(bytes, MEMORY_ALIGNMENT);
+}
+
 static size_t vector_bytes(const GradSync *sync) {
-    return MEMORY_ALIGNMENT * shard_capacity(sync->shape.length * sizeof(float), MEMORY_ALIGNMENT);
+    return aligned(sync->shape.length * sizeof(float));
 }
 
-static size_t memory_bytes(const GradSync *sync, size_t gradients) {
+/* Squares, then reports. */
+static size_t told_bytes(const GradSync *sync) {
+    return gradsync_block_count(sync) * sizeof(double) +
+           sync->shape.shards * sync->shape.report_bytes;
+}
+
+static size_t memory_bytes(const GradSync *sync) {
     const GradSyncShape *shape = &sync->shape;
-    return gradients * (vector_bytes(sync) + shape->late.bytes) +
-           shape->vectors * vector_bytes(sync) + gradsync_block_count(sync) * sizeof(double) +
-           shape->shards * shape->report_bytes;
+    return (sync->unit.end - sync->unit.begin) * (vector_bytes(sync) + shape->late.bytes) +
+           shape->vectors * vector_bytes(sync) + aligned(told_bytes(sync)) +
+           sync->bucket_count * sizeof(BucketState) + gradsync_received_count(sync) * sizeof(float);
 }
 
-/* Cuts up the memory, which holds the gradients of these shards. */
-static void place(GradSync *sync, Range shards) {
+/* Cuts up the memory. */
+static void place(GradSync *sync) {
     char *at = sync->memory;
-    for (size_t i = shards.begin; i < shards.end; i++, at += vector_bytes(sync))
+    for (size_t i = sync->unit.begin; i < sync->unit.end; i++, at += vector_bytes(sync))
         sync->gradients[i] = (float *)(void *)at;
     for (size_t i = 0; i < sync->shape.vectors; i++, at += vector_bytes(sync))
         sync->vectors[i] = (float *)(void *)at;
-    for (size_t i = shards.begin; i < shards.end; i++, at += sync->shape.late.bytes)
+    for (size_t i = sync->unit.begin; i < sync->unit.end; i++, at += sync->shape.late.bytes)
         sync->left[i] = at;
     sync->squares = (double *)(void *)at;
     sync->reports = at + gradsync_block_count(sync) * sizeof(double);
+    at += aligned(told_bytes(sync));
+    sync->states = (BucketState *)(void *)at;
+    sync->received = (float *)(void *)(at + sync->bucket_count * sizeof(BucketState));
 }
 
-/* **Collective.** Leaves sync->memory NULL where the ranks are not of one node, or it has no room.
- */
+/* **Collective.** Leaves sync->memory NULL where some node has no room. */
 static void share_memory(GradSync *sync) {
-    Range all = {0, sync->shape.shards};
     void *memory = NULL;
-    if (!comm_is_one_node(sync->comm)) return;
-    Status status = comm_shared(&memory, sync->comm, memory_bytes(sync, all.end));
-    if (status != STATUS_OK) {
-        log_warning("%s; until then they send messages instead, which is slower", status_message());
-        status_clear();
-        return;
-    }
+    Status status = comm_shared(&memory, sync->comm, memory_bytes(sync));
     sync->memory = memory;
-    sync->shared = true;
-    place(sync, all);
+    sync->in_node = status == STATUS_OK;
+    if (status == STATUS_OK) return;
+    log_warning("%s; until then they send messages instead, which is slower", status_message());
+    status_clear();
 }
 
-static Status own_memory(GradSync *sync) {
-    size_t gradients = sync->own.end - sync->own.begin;
-    sync->memory = memory_zeroed(memory_bytes(sync, gradients), 1);
-    if (sync->memory == NULL) return STATUS_FAILED;
-    place(sync, sync->own);
-    return messages_new(&sync->messages, sync);
-}
-
-/* A leaf of the slice's tree is a shard, or a subtree that one rank has summed. */
-static Status plan(GradSync *sync) {
-    size_t shards = sync->shape.shards;
-    for (size_t i = 0; i < shards; i++)
-        if (sync->gradients[i] != NULL) sync->leaves[i] = sync->gradients[i] + sync->slice.begin;
-    return tree_new(&sync->tree, shards, sync->shared ? shards : sync->ranks, 0, shards);
+/* **Collective.** */
+static Status find_memory(GradSync *sync) {
+    Status status = comm_agree(sync->comm, plan(sync, true));
+    if (status != STATUS_OK) return status;
+    share_memory(sync);
+    if (sync->in_node) return STATUS_OK;
+    gradsync_plan_destroy(sync);
+    status = plan(sync, false);
+    if (status == STATUS_OK) sync->memory = memory_zeroed(memory_bytes(sync), 1);
+    if (status == STATUS_OK && sync->memory == NULL) status = STATUS_FAILED;
+    return comm_agree(sync->comm, status);
 }
 
 static Status allocate(GradSync *sync) {
     Status status = STATUS_OK;
     TRY(MEMORY_NEW(&sync->gradients, sync->shape.shards));
     TRY(MEMORY_NEW(&sync->left, sync->shape.shards));
-    TRY(MEMORY_NEW(&sync->leaves, sync->shape.shards));
     TRY(MEMORY_NEW(&sync->vectors, sync->shape.vectors));
+    TRY(MEMORY_NEW(&sync->ended, sync->own.end - sync->own.begin));
+    TRY(MEMORY_NEW(&sync->merged, told_bytes(sync)));
 cleanup:
     return status;
 }
 
-/* Late blocks are made by the rank whose slice they are in, if it sees what all shards left. The
- * ends of the late range that fill no block, and all of it otherwise, are made by the shards' own
- * rank. */
-static Status plan_made(GradSync *sync) {
-    Range late = sync->shape.late.range;
-    size_t shards = sync->shape.shards, others = pool_threads(sync->pool) * (shards - 1);
-    size_t begin = shard_capacity(late.begin, GRADSYNC_BLOCK) * GRADSYNC_BLOCK;
-    size_t end = late.end / GRADSYNC_BLOCK * GRADSYNC_BLOCK;
-    bool made = sync->shared && shards <= MADE_SHARDS && begin < end;
-    sync->made = made ? (Range){begin, end} : (Range){late.end, late.end};
-    return made ? MEMORY_NEW(&sync->blocks, others * GRADSYNC_BLOCK) : STATUS_OK;
+/* Nothing is announced, or added up. Between meetings, by one rank of the unit. */
+static void clear_states(GradSync *sync) {
+    uint64_t shards = sync->unit.end - sync->unit.begin;
+    for (size_t b = 0; b < sync->bucket_count; b++) {
+        const Range range = sync->buckets[b].range;
+        atomic_store(&sync->states[b].missing, shards * (range.end - range.begin));
+        atomic_store(&sync->states[b].summed, 0);
+    }
 }
 
 static Status fill(GradSync *sync) {
     Status status = STATUS_OK;
     TRY(comm_agree(sync->comm, allocate(sync)));
-    share_memory(sync);
-    if (!sync->shared) status = own_memory(sync);
-    if (status == STATUS_OK) status = plan(sync);
-    if (status == STATUS_OK) status = plan_made(sync);
+    TRY(find_memory(sync));
+    place(sync);
+    status = gradsync_plan_transfers(sync);
+    if (status == STATUS_OK) status = gradsync_plan_made(sync);
+    if (status == STATUS_OK) status = gradsync_exchange_new(sync);
+    if (status == STATUS_OK && gradsync_leads(sync)) clear_states(sync);
     TRY(comm_agree(sync->comm, status));
 cleanup:
     return status;
@@ -166,10 +184,9 @@ Status gradsync_new(GradSync **out, Comm *comm, Pool *pool, const GradSyncShape 
     *sync = (GradSync){.comm = comm,
                        .pool = pool,
                        .shape = *shape,
-                       .rank = (size_t)comm_rank(comm),
-                       .ranks = (size_t)comm_size(comm)};
-    sync->own = gradsync_shards_of(sync, sync->rank);
-    sync->slice = gradsync_slice_of(sync, sync->rank);
+                       .mutex = PTHREAD_MUTEX_INITIALIZER,
+                       .work = PTHREAD_COND_INITIALIZER};
+    sync->own = gradsync_shards_of(sync, (size_t)comm_rank(comm));
     TRY(fill(sync));
     *out = sync;
     return status;
@@ -181,17 +198,19 @@ cleanup:
 
 void gradsync_destroy(GradSync *sync) {
     if (sync == NULL) return;
-    if (sync->shared)
+    gradsync_exchange_destroy(sync);
+    if (sync->in_node)
         comm_shared_free(sync->comm, sync->memory);
     else
         free(sync->memory);
-    messages_destroy(sync->messages);
-    tree_destroy(&sync->tree);
+    gradsync_plan_destroy(sync);
+    free(sync->group.ends);
     free(sync->blocks);
     free(sync->gradients);
     free(sync->left);
-    free(sync->leaves);
     free(sync->vectors);
+    free(sync->ended);
+    free(sync->merged);
     free(sync);
 }
 
@@ -199,12 +218,16 @@ Range gradsync_shards(const GradSync *sync) {
     return sync->own;
 }
 
-Range gradsync_slice(const GradSync *sync) {
-    return sync->slice;
+size_t gradsync_slice_count(const GradSync *sync) {
+    return sync->bucket_count;
+}
+
+Range gradsync_slice(const GradSync *sync, size_t i) {
+    return sync->buckets[i].own;
 }
 
 bool gradsync_is_shared(const GradSync *sync) {
-    return sync->shared;
+    return sync->group.units == 1;
 }
 
 float *gradsync_gradient(const GradSync *sync, size_t i) {
@@ -223,95 +246,79 @@ float *gradsync_vector(const GradSync *sync, size_t i) {
     return sync->vectors[i];
 }
 
-float *gradsync_sum(const GradSync *sync) {
-    return sync->leaves[0];
+float *gradsync_sum(const GradSync *sync, size_t place) {
+    const Bucket *bucket = sync->buckets;
+    while (place >= bucket->range.end) bucket++;
+    const Stage *last = &bucket->stages[sync->level_count - 1];
+    return last->leaves[0] + (place - last->range.begin);
 }
 
-/* One tree, to be run on a range of its leaves. */
-typedef struct TreeRun {
-    const Tree *tree;
-    float *const *leaves;
-    Range range;
-} TreeRun;
-
-static Range task_range(Range range, size_t i) {
-    size_t each = (size_t)BLOCKS_PER_TASK * GRADSYNC_BLOCK;
-    size_t begin = range.begin + i * each;
-    return (Range){begin, begin + each < range.end ? begin + each : range.end};
+static void meet(GradSync *sync) {
+    if (sync->group.members > 1) comm_node_barrier(sync->comm);
 }
 
-static size_t task_count(Range range) {
-    return shard_capacity(range.end - range.begin, (size_t)BLOCKS_PER_TASK * GRADSYNC_BLOCK);
+void gradsync_begin(GradSync *sync) {
+    if (sync->begun) return;
+    sync->begun = true;
+    sync->step++;
+    gradsync_exchange_begin(sync);
 }
 
-static void run_task(void *context, size_t i, size_t thread) {
-    const TreeRun *run = context;
-    (void)thread;
-    tree_run(run->tree, run->leaves, task_range(run->range, i));
-}
-
-void gradsync_run_tree(GradSync *sync, const Tree *tree, float *const leaves[], Range range) {
-    TreeRun run = {tree, leaves, range};
-    pool_run(sync->pool, task_count(range), run_task, &run);
-}
-
-static void make(GradSync *sync, float *out, size_t shard, Range range, size_t thread) {
-    const GradSyncLate *late = &sync->shape.late;
-    late->make(late->context, out, shard, sync->left[shard], range, thread);
-}
-
-/* The ends of the late range, of this rank's i-th shard: a task of the pool. */
-static void make_ends(void *context, size_t i, size_t thread) {
-    GradSync *sync = context;
-    Range late = sync->shape.late.range, made = sync->made;
-    size_t shard = sync->own.begin + i;
-    float *gradient = sync->gradients[shard];
-    if (late.begin < made.begin)
-        make(sync, gradient + late.begin, shard, (Range){late.begin, made.begin}, thread);
-    if (made.end < late.end)
-        make(sync, gradient + made.end, shard, (Range){made.end, late.end}, thread);
-}
-
-/* One block of the slice's tree whose leaves are made here; the first one's, and the sum, have
- * their place in the first shard's gradient. */
-static void sum_made_block(GradSync *sync, Range block, size_t thread) {
-    float *leaves[MADE_SHARDS] = {sync->leaves[0] + (block.begin - sync->slice.begin)};
-    float *blocks = sync->blocks + thread * (sync->shape.shards - 1) * GRADSYNC_BLOCK;
-    for (size_t i = 0; i < sync->shape.shards; i++) {
-        if (i > 0) leaves[i] = blocks + (i - 1) * GRADSYNC_BLOCK;
-        make(sync, leaves[i], i, block, thread);
+void gradsync_announce(GradSync *sync, size_t shard, Range range, size_t thread) {
+    Range late = gradsync_overlap(range, sync->shape.late.range);
+    if (late.begin < late.end) gradsync_make_ends(sync, shard, thread);
+    if (!sync->overlaps) return;
+    for (size_t b = 0; b < sync->bucket_count; b++) {
+        Range filled = gradsync_overlap(range, sync->buckets[b].range);
+        if (filled.begin < filled.end)
+            atomic_fetch_sub(&sync->states[b].missing, filled.end - filled.begin);
     }
-    tree_run(&sync->tree, leaves, (Range){0, block.end - block.begin});
+    gradsync_sum_announced(sync, thread);
 }
 
-/* A block's squares are taken while its sum is still in the cache. */
-static void finish_block(GradSync *sync, Range block, size_t thread) {
-    size_t at = block.begin - sync->slice.begin, count = block.end - block.begin;
-    if (block.begin >= sync->made.begin && block.end <= sync->made.end)
-        sum_made_block(sync, block, thread);
-    else
-        tree_run(&sync->tree, sync->leaves, (Range){at, at + count});
-    sync->squares[block.begin / GRADSYNC_BLOCK] = squares_sum(sync->leaves[0] + at, count);
-}
-
-static void finish_task(void *context, size_t i, size_t thread) {
+static void make_end(void *context, size_t i, size_t thread) {
     GradSync *sync = context;
-    Range range = task_range(sync->slice, i);
-    for (size_t at = range.begin; at < range.end; at += GRADSYNC_BLOCK) {
-        size_t end = at + GRADSYNC_BLOCK < range.end ? at + GRADSYNC_BLOCK : range.end;
-        finish_block(sync, (Range){at, end}, thread);
-    }
+    gradsync_make_ends(sync, sync->own.begin + i, thread);
 }
 
-/* The sum of this rank's slice and its squares. */
-static void finish(GradSync *sync) {
-    pool_run(sync->pool, task_count(sync->slice), finish_task, sync);
-}
-
-static void make_own_ends(GradSync *sync) {
+/* The ends of the late range that were not announced. */
+static void make_ends(GradSync *sync) {
     Range late = sync->shape.late.range;
-    bool ends = late.begin < sync->made.begin || sync->made.end < late.end;
-    if (ends) pool_run(sync->pool, sync->own.end - sync->own.begin, make_ends, sync);
+    if (late.begin < late.end)
+        pool_run(sync->pool, sync->own.end - sync->own.begin, make_end, sync);
+}
+
+/* Squares of the unit's slices and reports of its shards, to go to the others. */
+static void fill_merged(GradSync *sync) {
+    size_t each = sync->shape.report_bytes, last = sync->level_count - 1;
+    size_t reports = gradsync_block_count(sync) * sizeof(double);
+    memset(sync->merged, 0, told_bytes(sync));
+    for (size_t b = 0; b < sync->bucket_count; b++) {
+        Range range = sync->buckets[b].stages[last].range;
+        size_t begin = range.begin / GRADSYNC_BLOCK;
+        size_t end = shard_capacity(range.end, GRADSYNC_BLOCK);
+        if (range.begin < range.end)
+            memcpy(sync->merged + begin * sizeof(double), sync->squares + begin,
+                   (end - begin) * sizeof(double));
+    }
+    memcpy(sync->merged + reports + sync->unit.begin * each,
+           sync->reports + sync->unit.begin * each, (sync->unit.end - sync->unit.begin) * each);
+}
+
+/* **Collective.** All get the squares and reports of all; and all is ready for the next step. */
+static void share(GradSync *sync) {
+    meet(sync);
+    if (sync->level_count > 1 && gradsync_leads(sync)) {
+        fill_merged(sync);
+        comm_merge(sync->comm, sync->group.scope, sync->merged, told_bytes(sync));
+        memcpy(sync->squares, sync->merged, told_bytes(sync));
+    }
+    if (gradsync_leads(sync)) clear_states(sync);
+    for (size_t b = 0; b < sync->bucket_count; b++) atomic_store(&sync->buckets[b].taken, false);
+    for (size_t i = 0; i < sync->own.end - sync->own.begin; i++) sync->ended[i] = false;
+    if (sync->level_count > 1) gradsync_exchange_settle(sync);
+    meet(sync);
+    sync->begun = false;
 }
 
 static double norm_of(const GradSync *sync) {
@@ -322,36 +329,49 @@ static double norm_of(const GradSync *sync) {
 }
 
 double gradsync_reduce(GradSync *sync) {
-    make_own_ends(sync);
-    if (sync->shared) {
-        comm_node_barrier(sync->comm);
-        finish(sync);
-        comm_node_barrier(sync->comm);
-    } else {
-        messages_exchange(sync);
-        finish(sync);
-        messages_share(sync);
+    gradsync_settle(sync);
+    gradsync_begin(sync);
+    make_ends(sync);
+    meet(sync);
+    gradsync_sum_rest(sync);
+    for (size_t b = sync->bucket_count; b-- > 0 && sync->level_count > 1;) {
+        gradsync_arrived(sync, &sync->buckets[b]);
+        gradsync_finish(sync, &sync->buckets[b]);
     }
+    share(sync);
     return norm_of(sync);
 }
 
-void gradsync_gather(GradSync *sync, size_t i) {
-    if (sync->shared)
-        comm_node_barrier(sync->comm);
-    else
-        messages_gather(sync, sync->vectors[i]);
+void gradsync_start_gather(GradSync *sync, size_t i) {
+    gradsync_settle(sync);
+    meet(sync);
+    if (sync->level_count == 1) return;
+    sync->gathers++;
+    gradsync_exchange_gather(sync, sync->vectors[i]);
+    if (!sync->overlaps) gradsync_settle(sync);
 }
 
-void gradsync_collect(GradSync *sync, size_t i) {
-    if (sync->shared)
-        comm_node_barrier(sync->comm);
-    else
-        messages_collect(sync, sync->vectors[i]);
+void gradsync_await(GradSync *sync, Range range) {
+    for (size_t b = 0; b < sync->bucket_count && sync->level_count > 1; b++) {
+        Range part = gradsync_overlap(range, sync->buckets[b].range);
+        if (part.begin < part.end) gradsync_gathered(sync, &sync->buckets[b]);
+    }
+}
+
+void gradsync_settle(GradSync *sync) {
+    if (sync->level_count > 1) gradsync_exchange_settle(sync);
+}
+
+void gradsync_gather(GradSync *sync, size_t i) {
+    gradsync_start_gather(sync, i);
+    gradsync_settle(sync);
 }
 
 void gradsync_spread(GradSync *sync, size_t i) {
-    if (sync->shared)
-        comm_node_barrier(sync->comm);
-    else
-        comm_broadcast(sync->comm, sync->vectors[i], sync->shape.length * sizeof(float), 0);
+    gradsync_settle(sync);
+    meet(sync);
+    if (sync->level_count > 1 && gradsync_leads(sync))
+        comm_scope_broadcast(sync->comm, sync->group.scope, sync->vectors[i],
+                             sync->shape.length * sizeof(float));
+    meet(sync);
 }

@@ -7,6 +7,7 @@
  * -O2. */
 #include "dist/tree.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 
 #include "mnist_dist/base/clones.h"
@@ -17,33 +18,35 @@ enum { CHUNK = 512 /* floats */ };
 
 typedef float Lanes __attribute__((vector_size(4 * TREE_LANES), aligned(4), may_alias));
 
-bool tree_within_part(size_t shards, size_t parts, size_t first, size_t width) {
-    size_t part = 0;
-    while (shard_begin(part + 1, shards, parts) <= first) part++;
-    return first + width <= shard_begin(part + 1, shards, parts);
+bool runs_hold(const Runs *runs, size_t first, size_t width) {
+    size_t run = 0;
+    while (runs->ends[run] <= first) run++;
+    return first + width <= runs->ends[run];
 }
 
 /* Whether none of the node's descendants of width `each` is a leaf. */
-static bool can_split(const Tree *tree, size_t parts, size_t first, size_t width, size_t each) {
+static bool can_split(const Runs *runs, size_t first, size_t width, size_t each) {
     for (size_t i = 0; i < width; i += each)
-        if (tree_within_part(tree->shards, parts, first + i, each)) return false;
+        if (runs_hold(runs, first + i, each)) return false;
     return true;
 }
 
-static size_t fan_in(const Tree *tree, size_t parts, size_t first, size_t width) {
+/* Where every sum is rounded, additions are of two. */
+static size_t fan_in(const Tree *tree, const Runs *runs, size_t first, size_t width) {
     size_t count = 2;
-    while (count < TREE_FAN_IN && can_split(tree, parts, first, width, width / count)) count *= 2;
+    while (count < TREE_FAN_IN && !tree->rounds && can_split(runs, first, width, width / count))
+        count *= 2;
     return count;
 }
 
 /* Appends the additions of a node, before which `sums` buffers are in use; returns the operand that
  * holds its sum. The sum takes the place of the first one that it is made of, if any. */
-static size_t plan(Tree *tree, size_t parts, size_t first, size_t width, size_t sums) {
-    if (tree_within_part(tree->shards, parts, first, width)) return first;
-    Addition addition = {.out = tree->shards + sums, .count = fan_in(tree, parts, first, width)};
+static size_t plan(Tree *tree, const Runs *runs, size_t first, size_t width, size_t sums) {
+    if (runs_hold(runs, first, width)) return first;
+    Addition addition = {.out = tree->shards + sums, .count = fan_in(tree, runs, first, width)};
     size_t each = width / addition.count;
     for (size_t i = 0; i < addition.count; i++) {
-        addition.in[i] = plan(tree, parts, first + i * each, each, sums);
+        addition.in[i] = plan(tree, runs, first + i * each, each, sums);
         sums += addition.in[i] >= tree->shards;
     }
     tree->items[tree->count++] = addition;
@@ -57,12 +60,13 @@ static Status check_height(size_t shards) {
                        shards, most);
 }
 
-Status tree_new(Tree *tree, size_t shards, size_t parts, size_t first, size_t width) {
+Status tree_new(Tree *tree, size_t shards, const Runs *runs, size_t first, size_t width,
+                bool rounds) {
     Status status = STATUS_OK;
-    *tree = (Tree){.shards = shards, .first = first};
+    *tree = (Tree){.shards = shards, .first = first, .width = width, .rounds = rounds};
     TRY(check_height(shards));
     TRY(MEMORY_NEW(&tree->items, width));
-    plan(tree, parts, first, width, 0);
+    plan(tree, runs, first, width, 0);
 cleanup:
     return status;
 }
@@ -96,21 +100,40 @@ static void add(Lanes *out, const Lanes *const in[], size_t operands, size_t cou
     if (operands == 8) add_8(out, in, count);
 }
 
+typedef uint32_t Bits __attribute__((vector_size(4 * TREE_LANES), aligned(4), may_alias));
+
+/* To the nearest bfloat16, ties to even; a NaN stays one. */
+VECTOR_CLONES static void round_all(Lanes *values, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        Bits bits = (Bits)values[i], nan = (Bits)(values[i] != values[i]);
+        Bits nearest = bits + 0x7fff + (bits >> 16 & 1), quiet = bits | 0x400000;
+        values[i] = (Lanes)(((nearest & ~nan) | (quiet & nan)) & 0xffff0000);
+    }
+}
+
+/* Where an operand's numbers from `begin` on are. */
+static Lanes *operand(const Tree *tree, float *const leaves[], Lanes (*sums)[CHUNK / TREE_LANES],
+                      size_t number, size_t begin) {
+    bool leaf = number < tree->shards;
+    return leaf ? (Lanes *)(void *)(leaves[number] + begin) : sums[number - tree->shards];
+}
+
 /* Numbers begin .. begin + count - 1, no more than a chunk. */
 static void run_chunk(const Tree *tree, float *const leaves[], size_t begin, size_t count) {
     Lanes sums[TREE_SUMS][CHUNK / TREE_LANES];
+    const size_t vectors = shard_capacity(count, TREE_LANES);
     const Lanes *in[TREE_FAN_IN];
     for (size_t i = 0; i < tree->count; i++) {
         const Addition *a = &tree->items[i];
-        for (size_t k = 0; k < a->count; k++)
-            if (a->in[k] < tree->shards)
-                in[k] = (const Lanes *)(void *)(leaves[a->in[k]] + begin);
-            else
-                /* cppcheck-suppress legacyUninitvar ; an earlier addition has left its sum there */
-                in[k] = sums[a->in[k] - tree->shards];
-        bool last = i + 1 == tree->count;
-        add(last ? (Lanes *)(void *)(leaves[tree->first] + begin) : sums[a->out - tree->shards], in,
-            a->count, shard_capacity(count, TREE_LANES));
+        size_t to = i + 1 == tree->count ? tree->first : a->out;
+        Lanes *out = operand(tree, leaves, sums, to, begin);
+        for (size_t k = 0; k < a->count; k++) {
+            Lanes *values = operand(tree, leaves, sums, a->in[k], begin);
+            if (tree->rounds && a->in[k] < tree->shards) round_all(values, vectors);
+            in[k] = values;
+        }
+        add(out, in, a->count, vectors);
+        if (tree->rounds) round_all(out, vectors);
     }
 }
 

@@ -26,22 +26,31 @@ typedef struct Addition {
 } Addition;
 
 typedef struct Tree {
-    size_t shards; /* of the whole tree */
-    size_t first;  /* of this one's shards */
+    size_t shards;       /* of the whole tree */
+    size_t first, width; /* this one's shards */
     Addition *items;
     size_t count;
+    bool rounds;
 } Tree;
 
-/* The node over shards first .. first + width - 1 of `shards`. Its leaves are the largest nodes
- * that lie within one of `parts` equal runs of shards; so parts = shards makes every shard a leaf.
- */
-Status tree_new(Tree *tree, size_t shards, size_t parts, size_t first, size_t width);
-void tree_destroy(Tree *tree);
+/* Consecutive runs of shards, by where they end. */
+typedef struct Runs {
+    const size_t *ends;
+    size_t count;
+} Runs;
 
-/* Whether the node over `width` shards from `first` lies within one of `parts` equal runs. */
-bool tree_within_part(size_t shards, size_t parts, size_t first, size_t width);
+/* Whether the node over `width` shards from `first` lies within one run. */
+bool runs_hold(const Runs *runs, size_t first, size_t width);
+
+/* The node over shards first .. first + width - 1 of `shards`. Its leaves are the largest nodes
+ * that lie within one of the runs. If it `rounds`, leaves and sums are rounded to the nearest
+ * bfloat16, ties to even, wherever they stand in the tree: so the same numbers come out whichever
+ * of the sums travel as bfloat16. */
+Status tree_new(Tree *tree, size_t shards, const Runs *runs, size_t first, size_t width,
+                bool rounds);
+void tree_destroy(Tree *tree);
 
 /* Replaces numbers range.begin .. range.end - 1 of the node's first leaf by the node's sum.
  * leaves[s] is the leaf whose first shard is s, with room up to the next multiple of TREE_LANES
- * numbers, where what stands there is added too. */
+ * numbers, where what stands there is added too. A tree that rounds also overwrites its leaves. */
 void tree_run(const Tree *tree, float *const leaves[], Range range);

@@ -120,6 +120,8 @@ const float *model_forward(const Model *model, const float *params, Scratch *scr
     for (size_t i = 0; i < model->layer_count; i++) {
         const Layer *layer = &model->layers[i];
         LayerCall call = make_call(model, layer, params, scratch, pass, NULL);
+        if (pass->before != NULL && layer->parameter_count > 0)
+            pass->before(pass->context, layer->offset, layer->offset + layer->parameter_count);
         if (!layer->kind->alias) layer->kind->forward(&call);
     }
     return output_of(model, scratch, model->layer_count - 1, pass);
@@ -178,11 +180,16 @@ void model_statistics(const Model *model, const float *params, Scratch *scratch,
     }
 }
 
+static void tell(const ModelGradients *gradients, size_t begin, size_t end) {
+    if (gradients->after != NULL && begin < end) gradients->after(gradients->context, begin, end);
+}
+
 void model_backward(const Model *model, const float *params, Scratch *scratch,
                     const ModelPass *pass, const float *dlogits, const ModelGradients *gradients) {
     size_t last = model->layer_count - 1;
     if (pass->count == 0) {
         clear_gradients(model, gradients);
+        tell(gradients, 0, model_parameter_count(model));
         return;
     }
     memcpy(floats_at(scratch, scratch->regions[last].gradient), dlogits,
@@ -192,6 +199,8 @@ void model_backward(const Model *model, const float *params, Scratch *scratch,
             make_call(model, &model->layers[i], params, scratch, pass, gradients->dparams);
         add_joined(model, i, scratch, pass);
         backward_layer(model, &call, floats_at(scratch, scratch->regions[i].gradient), gradients);
+        tell(gradients, call.layer->offset, call.layer->offset + call.layer->parameter_count);
     }
     model_statistics(model, params, scratch, pass, gradients->dparams);
+    tell(gradients, model->trained_count, model_parameter_count(model));
 }

@@ -76,6 +76,11 @@ const ConfigKey CONFIG_KEYS[] = {
           "times to go back an epoch at half the rate; 0: stop"),
     WHOLE(training.check_replicas, CHANGES_NOTHING, "100", 0, 1e9,
           "steps between comparisons of ranks' parameters; 0: none"),
+    CHOICE(training.wire, CHANGES_ANSWER, "float32", COMPUTE_NAMES,
+           "numbers that gradients travel in"),
+    BOOL(training.overlap, CHANGES_NOTHING, "true", "nodes' messages travel while ranks compute"),
+    WHOLE(training.bucket_size, CHANGES_NOTHING, "1024", 0, 1e6,
+          "kB that set out at a time; 0: all at once"),
     WHOLE(training.hang_timeout, CHANGES_NOTHING, "300", 0, 1e6,
           "seconds without progress that end the job; 0: none do"),
 

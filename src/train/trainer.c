@@ -86,6 +86,9 @@ static Status make_sync(Trainer *trainer) {
                            .shards = (size_t)trainer->config->training.shards,
                            .vectors = average_vector(trainer) + averages,
                            .report_bytes = sizeof(ShardReport),
+                           .bucket_bytes = (size_t)trainer->config->training.bucket_size << 10,
+                           .overlaps = trainer->config->training.overlap,
+                           .halves = trainer->config->training.wire == COMPUTE_BFLOAT16,
                            .late = plan_late(trainer)};
     Status status = gradsync_new(&trainer->sync, trainer->comm, trainer->pool, &shape);
     if (status != STATUS_OK) return status;
@@ -234,6 +237,11 @@ static ModelPass training_pass(const Trainer *trainer, const Batch *batch, size_
                        .batch = n};
 }
 
+/* What model_forward calls: parameters of the step before may still be on their way. */
+static void await_params(void *context, size_t begin, size_t end) {
+    gradsync_await(context, (Range){begin, end});
+}
+
 const float *trainer_forward_part(Trainer *trainer, Workspace *space, const ShardPart *part,
                                   ModelPass *pass) {
     double since = clock_seconds();
@@ -242,9 +250,22 @@ const float *trainer_forward_part(Trainer *trainer, Workspace *space, const Shar
     lap(&space->times, PHASE_FILL, &since);
     heartbeat_phase(PHASE_FORWARD);
     *pass = training_pass(trainer, &space->batch, step_size(trainer));
+    pass->before = await_params;
+    pass->context = trainer->sync;
     const float *logits = model_forward(trainer->model, trainer->params, space->scratch, pass);
     lap(&space->times, PHASE_FORWARD, &since);
     return logits;
+}
+
+/* What model_backward tells of a shard's gradient. */
+typedef struct Announcement {
+    const Trainer *trainer;
+    size_t shard, thread;
+} Announcement;
+
+static void announce(void *context, size_t begin, size_t end) {
+    const Announcement *of = context;
+    gradsync_announce(of->trainer->sync, of->shard, (Range){begin, end}, of->thread);
 }
 
 Tally trainer_compute_part(Trainer *trainer, Workspace *space, const ShardPart *part,
@@ -257,8 +278,12 @@ Tally trainer_compute_part(Trainer *trainer, Workspace *space, const ShardPart *
     heartbeat_phase(PHASE_BACKWARD);
     loss_cross_entropy_gradient(space->dlogits, logits, batch->targets, batch->count,
                                 1.0f / (float)pass.batch);
-    ModelGradients gradients = {gradient, trainer->has_late && !part->whole ? &trainer->late : NULL,
-                                gradsync_left(trainer->sync, part->shard)};
+    Announcement of = {trainer, part->shard, (size_t)(space - trainer->workspaces)};
+    ModelGradients gradients = {.dparams = gradient,
+                                .late = trainer->has_late && !part->whole ? &trainer->late : NULL,
+                                .factors = gradsync_left(trainer->sync, part->shard),
+                                .after = part->announces ? announce : NULL,
+                                .context = &of};
     model_backward(trainer->model, trainer->params, space->scratch, &pass, space->dlogits,
                    &gradients);
     lap(&space->times, PHASE_BACKWARD, &since);
@@ -277,13 +302,17 @@ static void compute_shard(void *context, size_t i, size_t thread) {
     size_t shard = gradsync_shards(trainer->sync).begin + i;
     float *gradient = gradsync_gradient(trainer->sync, shard);
     Range batches = trainer_step_batches(trainer);
-    ShardPart part = {.shard = shard, .batch = batches.begin};
+    ShardPart part = {
+        .shard = shard, .batch = batches.begin, .announces = batches.end - batches.begin == 1};
     Tally tally = trainer_compute_part(trainer, space, &part, gradient);
     while (++part.batch < batches.end) {
         Tally more = trainer_compute_part(trainer, space, &part, space->gradient);
         add_gradient(gradient, space->gradient, model_parameter_count(trainer->model));
         tally_add(&tally, &more);
     }
+    if (!part.announces)
+        gradsync_announce(trainer->sync, shard, (Range){0, model_parameter_count(trainer->model)},
+                          thread);
     ShardReport *reports = gradsync_reports(trainer->sync);
     reports[shard] = (ShardReport){tally, trainer->request};
 }
@@ -338,6 +367,7 @@ static Status judge_step(Trainer *trainer, const Tally *tally, double norm) {
 Status trainer_step(Trainer *trainer, Request *request) {
     heartbeat_step(trainer->progress.step + 1);
     trainer->request = signals_pending();
+    gradsync_begin(trainer->sync);
     pool_run(trainer->pool, own_shards(trainer), compute_shard, trainer);
 
     double since = clock_seconds();
@@ -355,7 +385,7 @@ Status trainer_step(Trainer *trainer, Request *request) {
     trainer_update(trainer, norm);
     lap(&trainer->times, PHASE_OPTIMIZER, &since);
     heartbeat_phase(PHASE_SYNC);
-    gradsync_gather(trainer->sync, PARAMS);
+    gradsync_start_gather(trainer->sync, PARAMS);
     lap(&trainer->times, PHASE_SYNC, &since);
     note_step(trainer, &tally, norm);
     return STATUS_OK;
@@ -371,6 +401,7 @@ const float *trainer_weights(const Trainer *trainer) {
 }
 
 void trainer_gather_average(Trainer *trainer) {
+    trainer_settle(trainer);
     if (trainer_averages(trainer)) gradsync_gather(trainer->sync, average_vector(trainer));
 }
 
@@ -391,10 +422,14 @@ cleanup:
     return status;
 }
 
+void trainer_settle(Trainer *trainer) {
+    gradsync_settle(trainer->sync);
+}
+
 void trainer_collect(Trainer *trainer) {
-    for (int i = 0; i < slot_count(trainer); i++)
-        gradsync_collect(trainer->sync, SLOTS + (size_t)i);
-    if (trainer_averages(trainer)) gradsync_collect(trainer->sync, average_vector(trainer));
+    trainer_settle(trainer);
+    for (int i = 0; i < slot_count(trainer); i++) gradsync_gather(trainer->sync, SLOTS + (size_t)i);
+    if (trainer_averages(trainer)) gradsync_gather(trainer->sync, average_vector(trainer));
 }
 
 void trainer_spread(Trainer *trainer) {

@@ -6,6 +6,7 @@
  * and batch normalisation's parameters take the plain step, as is usual. */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "mnist_dist/base/memory.h"
 #include "mnist_dist/base/shard.h"
@@ -21,9 +22,9 @@ typedef struct Piece {
 typedef struct Norms {
     Piece *pieces; /* (count), in the vector's order */
     size_t count;
-    Range own;                    /* pieces of this rank */
-    double *weights, *directions; /* (count): sums of squares */
-    size_t *ends;                 /* (ranks): where each rank's part of them ends, in bytes */
+    size_t *own; /* (own_count): pieces of this rank's slices */
+    size_t own_count;
+    double *weights, *directions; /* (count) each, one behind the other: sums of squares */
 } Norms;
 
 static void append(Norms *norms, size_t run, Range range) {
@@ -46,15 +47,13 @@ static size_t pieces_below(const Norms *norms, size_t place) {
     return i;
 }
 
-/* **Collective.** Each rank's part is known by where its slice ends. */
-static void share_out(Norms *norms, const Trainer *trainer) {
-    Range slice = gradsync_slice(trainer->sync);
-    size_t ranks = (size_t)comm_size(trainer->comm), own[CONFIG_MAX_SHARDS], at[CONFIG_MAX_SHARDS];
-    norms->own = (Range){pieces_below(norms, slice.begin), pieces_below(norms, slice.end)};
-    for (size_t r = 0; r < ranks; r++) at[r] = (r + 1) * sizeof *own;
-    own[comm_rank(trainer->comm)] = norms->own.end;
-    comm_allgather(trainer->comm, own, at);
-    for (size_t r = 0; r < ranks; r++) norms->ends[r] = own[r] * sizeof(double);
+static void find_own(Norms *norms, const Trainer *trainer) {
+    for (size_t i = 0; i < norms->count; i++)
+        for (size_t k = 0; k < gradsync_slice_count(trainer->sync); k++) {
+            Range slice = gradsync_slice(trainer->sync, k), piece = norms->pieces[i].range;
+            if (piece.begin >= slice.begin && piece.begin < slice.end)
+                norms->own[norms->own_count++] = i;
+        }
 }
 
 static Status allocate(Norms *norms, const Trainer *trainer) {
@@ -62,9 +61,8 @@ static Status allocate(Norms *norms, const Trainer *trainer) {
     size_t most = blocks + trainer->run_count;
     Status status = STATUS_OK;
     TRY(MEMORY_NEW(&norms->pieces, most));
-    TRY(MEMORY_NEW(&norms->weights, most));
-    TRY(MEMORY_NEW(&norms->directions, most));
-    TRY(MEMORY_NEW(&norms->ends, (size_t)comm_size(trainer->comm)));
+    TRY(MEMORY_NEW(&norms->own, most));
+    TRY(MEMORY_NEW(&norms->weights, 2 * most));
 cleanup:
     return status;
 }
@@ -77,16 +75,16 @@ Status norms_new(Trainer *trainer) {
     status = comm_agree(trainer->comm, status);
     if (status != STATUS_OK) return status;
     cut_runs(trainer->norms, trainer);
-    share_out(trainer->norms, trainer);
+    find_own(trainer->norms, trainer);
+    trainer->norms->directions = trainer->norms->weights + trainer->norms->count;
     return STATUS_OK;
 }
 
 void norms_destroy(Norms *norms) {
     if (norms == NULL) return;
     free(norms->pieces);
+    free(norms->own);
     free(norms->weights);
-    free(norms->directions);
-    free(norms->ends);
     free(norms);
 }
 
@@ -94,7 +92,7 @@ void norms_destroy(Norms *norms) {
 static void find_piece(void *context, size_t i, size_t thread) {
     const Trainer *trainer = context;
     Norms *norms = trainer->norms;
-    size_t number = norms->own.begin + i;
+    size_t number = norms->own[i];
     const Piece *piece = &norms->pieces[number];
     UpdatePart part = trainer_part(trainer, piece->range, &trainer->runs[piece->run]);
     (void)thread;
@@ -108,10 +106,10 @@ static void find_piece(void *context, size_t i, size_t thread) {
 
 void norms_find(Trainer *trainer) {
     Norms *norms = trainer->norms;
-    size_t begin = 0;
-    pool_run(trainer->pool, norms->own.end - norms->own.begin, find_piece, trainer);
-    comm_allgather(trainer->comm, norms->weights, norms->ends);
-    comm_allgather(trainer->comm, norms->directions, norms->ends);
+    size_t begin = 0, bytes = 2 * norms->count * sizeof *norms->weights;
+    memset(norms->weights, 0, bytes);
+    pool_run(trainer->pool, norms->own_count, find_piece, trainer);
+    comm_merge(trainer->comm, COMM_RANKS, norms->weights, bytes);
     for (size_t k = 0; k < trainer->run_count; k++) {
         UpdateRun *run = &trainer->runs[k];
         size_t end = pieces_below(norms, run->range.end), count = end - begin;

@@ -48,7 +48,8 @@ Range trainer_step_batches(const Trainer *trainer);
 typedef struct ShardPart {
     size_t shard;
     uint64_t batch;
-    bool whole; /* whether the late gradient is written out with the rest */
+    bool whole;     /* whether the late gradient is written out with the rest */
+    bool announces; /* whether the sync is told what is done of the gradient, while it goes on */
 } ShardPart;
 
 /* Their logits, (samples, 10), and how they were found; the samples are then in space->batch. */

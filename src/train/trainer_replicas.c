@@ -95,6 +95,7 @@ static Status name_odd(const Trainer *trainer) {
 }
 
 Status trainer_compare_replicas(Trainer *trainer) {
+    trainer_settle(trainer);
     const int ranks = comm_size(trainer->comm), rank = comm_rank(trainer->comm);
     uint64_t *digests = trainer->replicas->digests;
     digests[rank] =
@@ -108,13 +109,16 @@ bool replicas_are_due(const Trainer *trainer, bool finite) {
     return every > 0 && (!finite || (trainer->progress.step + 1) % every == 0);
 }
 
-/* This rank's slice of a vector. */
+/* This rank's slices of a vector. */
 static Status check_slice(const Trainer *trainer, const float *vector, const char *name) {
-    Range slice = gradsync_slice(trainer->sync);
-    size_t count = slice.end - slice.begin, i = first_not_finite(vector + slice.begin, count);
-    if (i == count) return STATUS_OK;
-    return status_fail(STATUS_DIVERGED, "after step %llu: %s: number %zu is not finite",
-                       (unsigned long long)trainer->progress.step, name, slice.begin + i);
+    for (size_t k = 0; k < gradsync_slice_count(trainer->sync); k++) {
+        Range slice = gradsync_slice(trainer->sync, k);
+        size_t count = slice.end - slice.begin, i = first_not_finite(vector + slice.begin, count);
+        if (i < count)
+            return status_fail(STATUS_DIVERGED, "after step %llu: %s: number %zu is not finite",
+                               (unsigned long long)trainer->progress.step, name, slice.begin + i);
+    }
+    return STATUS_OK;
 }
 
 static Status check_slices(const Trainer *trainer) {

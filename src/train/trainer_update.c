@@ -52,7 +52,7 @@ Range range_overlap(Range a, Range b) {
 }
 
 static float *gradient_at(const Trainer *trainer, size_t place) {
-    return gradsync_sum(trainer->sync) + (place - gradsync_slice(trainer->sync).begin);
+    return gradsync_sum(trainer->sync, place);
 }
 
 UpdatePart trainer_part(const Trainer *trainer, Range range, const UpdateRun *run) {
@@ -77,12 +77,6 @@ static void step_run(const Trainer *trainer, Range range, const UpdateRun *run) 
                        trainer->rate, trainer->progress.step + 1);
 }
 
-/* This rank's slice of the parameters; the rest of its slice are buffers. */
-static Range parameters_of(const Trainer *trainer) {
-    return range_overlap(gradsync_slice(trainer->sync),
-                         (Range){0, model_buffers_begin(trainer->model)});
-}
-
 /* Adds params `range` to the average, if this step's count. */
 static void average_range(const Trainer *trainer, Range range) {
     if (trainer->average_share > 0.0)
@@ -90,33 +84,63 @@ static void average_range(const Trainer *trainer, Range range) {
                     range.end - range.begin, trainer->average_share);
 }
 
-/* A task of the pool. */
-static void step_piece(void *context, size_t i, size_t thread) {
-    const Trainer *trainer = context;
-    size_t begin = gradsync_slice(trainer->sync).begin + i * PIECE;
-    Range piece = range_overlap((Range){begin, begin + PIECE}, parameters_of(trainer));
-    (void)thread;
+static void update_buffers(const Trainer *trainer, Range range) {
+    model_update_buffers(trainer->model, trainer->params, gradient_at(trainer, range.begin),
+                         range.begin, range.end);
+}
+
+static void update_parameters(const Trainer *trainer, Range piece) {
     if (trainer->gradient_scale < 1.0f && trainer->norms == NULL)
-        scale_gradient(gradient_at(trainer, begin), piece.end - begin, trainer->gradient_scale);
+        scale_gradient(gradient_at(trainer, piece.begin), piece.end - piece.begin,
+                       trainer->gradient_scale);
     for (size_t k = 0; k < trainer->run_count; k++) {
         Range range = range_overlap(piece, trainer->runs[k].range);
         if (range.begin < range.end) step_run(trainer, range, &trainer->runs[k]);
     }
+}
+
+static void update_piece(const Trainer *trainer, Range piece) {
+    size_t buffers = model_buffers_begin(trainer->model);
+    Range parameters = range_overlap(piece, (Range){0, buffers});
+    Range rest = range_overlap(piece, (Range){buffers, piece.end});
+    if (parameters.begin < parameters.end) update_parameters(trainer, parameters);
+    if (rest.begin < rest.end) update_buffers(trainer, rest);
     average_range(trainer, piece);
 }
 
+/* Piece i of this rank's slices. */
+static Range piece_of(const Trainer *trainer, size_t i) {
+    size_t slice = 0, pieces;
+    Range range = gradsync_slice(trainer->sync, 0);
+    while ((pieces = shard_capacity(range.end - range.begin, PIECE)) <= i) {
+        i -= pieces;
+        range = gradsync_slice(trainer->sync, ++slice);
+    }
+    size_t begin = range.begin + i * PIECE;
+    return range_overlap((Range){begin, begin + PIECE}, range);
+}
+
+static size_t piece_count(const Trainer *trainer) {
+    size_t count = 0;
+    for (size_t i = 0; i < gradsync_slice_count(trainer->sync); i++) {
+        Range slice = gradsync_slice(trainer->sync, i);
+        count += shard_capacity(slice.end - slice.begin, PIECE);
+    }
+    return count;
+}
+
+/* A task of the pool. */
+static void step_piece(void *context, size_t i, size_t thread) {
+    const Trainer *trainer = context;
+    (void)thread;
+    update_piece(trainer, piece_of(trainer, i));
+}
+
 void trainer_update(Trainer *trainer, double norm) {
-    Range parameters = parameters_of(trainer);
-    Range buffers = {parameters.end, gradsync_slice(trainer->sync).end};
     double most = trainer->config->optimizer.clip_norm;
     trainer->gradient_scale = most > 0.0 && norm > most ? (float)(most / norm) : 1.0f;
     trainer->average_share = average_share(&trainer->config->average, trainer->progress.step + 1,
                                            trainer->steps_per_epoch);
     if (trainer->norms != NULL) norms_find(trainer);
-    pool_run(trainer->pool, shard_capacity(parameters.end - parameters.begin, PIECE), step_piece,
-             trainer);
-    if (buffers.begin == buffers.end) return;
-    model_update_buffers(trainer->model, trainer->params, gradient_at(trainer, buffers.begin),
-                         buffers.begin, buffers.end);
-    average_range(trainer, buffers);
+    pool_run(trainer->pool, piece_count(trainer), step_piece, trainer);
 }

@@ -32,7 +32,7 @@ assert info["data"]["train_rows"] == 600
 assert "portable" in info["kernels"]["available"]
 PYTHON
 expect_fact ranks 3 info.txt
-expect_fact 'mpi threads' funneled info.txt
+expect_fact 'mpi threads' multiple info.txt
 [ "$(fact processor info.txt | grep -o '([0-9]* core' | tr -dc 0-9)" = "$(getconf _NPROCESSORS_ONLN)" ] ||
     fail "another number of cores"
 if [ "$(nproc)" -lt 3 ]; then expect_fact oversubscribed yes info.txt; fi

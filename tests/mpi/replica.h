@@ -83,4 +83,5 @@ static inline void make_steps(Replica *replica, int steps) {
     Request request;
     for (int i = 0; i < steps; i++)
         assert_on_all_ranks(trainer_step(replica->trainer, &request) == STATUS_OK);
+    trainer_settle(replica->trainer);
 }

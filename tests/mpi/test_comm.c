@@ -106,8 +106,9 @@ static size_t make_parts(unsigned char **bytes, size_t ends[], Range *mine) {
 
 static void allgather_brings_uneven_parts_to_all(void **state) {
     (void)state;
-    for (size_t l = 0; l < 2; l++) {
-        comm_limit_messages(comm, limits[l]);
+    for (size_t l = 0; l < 4; l++) {
+        comm_limit_messages(comm, limits[l % 2]);
+        comm_limit_peers(comm, l < 2 ? 64 : 1);
         unsigned char *bytes = NULL;
         size_t ends[64];
         Range mine;
@@ -120,8 +121,9 @@ static void allgather_brings_uneven_parts_to_all(void **state) {
 
 static void gather_brings_uneven_parts_to_rank_0_only(void **state) {
     (void)state;
-    for (size_t l = 0; l < 2; l++) {
-        comm_limit_messages(comm, limits[l]);
+    for (size_t l = 0; l < 4; l++) {
+        comm_limit_messages(comm, limits[l % 2]);
+        comm_limit_peers(comm, l < 2 ? 64 : 1);
         unsigned char *bytes = NULL;
         size_t ends[64];
         Range mine;
@@ -140,48 +142,72 @@ static float piece_value(int from, int to, int which, size_t i) {
     return (float)(((from * 16 + to) * 2 + which) * PART) + (float)i;
 }
 
-static size_t make_pieces(CommPiece pieces[], float *values, bool sending) {
-    size_t count = 0;
-    int me = comm_rank(comm);
-    for (int other = 0; other < comm_size(comm); other++) {
-        for (int which = 0; which < 2 && other != me; which++) {
-            float *at = values + count * PART;
-            size_t size = which == 0 ? PART : (size_t)(sending ? other : me) * 3;
-            pieces[count++] = (CommPiece){other, which, at, size};
-            for (size_t i = 0; i < size; i++) {
-                at[i] = sending ? piece_value(me, other, which, i) : -1.0f;
-            }
-        }
-    }
-    return count;
+static size_t piece_size(int to, int which) {
+    return which == 0 ? PART : (size_t)to * 3;
 }
 
-static bool pieces_arrived(const CommPiece pieces[], size_t count) {
-    for (size_t p = 0; p < count; p++) {
-        for (size_t i = 0; i < pieces[p].count; i++) {
-            float expected = piece_value(pieces[p].rank, comm_rank(comm), pieces[p].tag, i);
-            if (pieces[p].values[i] != expected) return false;
-        }
+static void post_pieces(CommFlight *flight, float *sent, float *received) {
+    int me = comm_rank(comm);
+    for (int i = 0; i < 2 * comm_size(comm); i++) {
+        int other = i / 2, which = i % 2;
+        float *from = received + i * PART, *to = sent + i * PART;
+        if (other == me) continue;
+        for (size_t k = 0; k < piece_size(other, which); k++)
+            to[k] = piece_value(me, other, which, k);
+        comm_flight_receive(flight, other, which, from, piece_size(me, which) * sizeof *from);
+        comm_flight_send(flight, other, which, to, piece_size(other, which) * sizeof *to);
     }
+}
+
+static bool pieces_arrived(const float *received) {
+    int me = comm_rank(comm);
+    for (int i = 0; i < 2 * comm_size(comm); i++)
+        for (size_t k = 0; k < piece_size(me, i % 2) && i / 2 != me; k++)
+            if (received[(size_t)i * PART + k] != piece_value(i / 2, me, i % 2, k)) return false;
     return true;
 }
 
-static void exchange_keeps_pieces_apart(void **state) {
+static void flights_keep_pieces_apart(void **state) {
     (void)state;
     size_t most = 2 * (size_t)comm_size(comm);
     float *sent = memory_zeroed(most * PART, sizeof *sent);
     float *received = memory_zeroed(most * PART, sizeof *received);
-    CommPiece sends[128], receives[128];
-    assert_true(sent != NULL && received != NULL && most <= 128);
+    CommFlight *flight = NULL;
+    assert_true(sent != NULL && received != NULL);
+    assert_on_all_ranks(comm_flight_new(&flight, comm, COMM_RANKS) == STATUS_OK);
     for (size_t l = 0; l < 2; l++) {
         comm_limit_messages(comm, limits[l]);
-        size_t send_count = make_pieces(sends, sent, true);
-        size_t receive_count = make_pieces(receives, received, false);
-        comm_exchange(comm, sends, send_count, receives, receive_count);
-        assert_on_all_ranks(pieces_arrived(receives, receive_count));
+        memset(received, 0, most * PART * sizeof *received);
+        post_pieces(flight, sent, received);
+        while (!comm_flight_has_landed(flight)) usleep(100);
+        assert_on_all_ranks(pieces_arrived(received));
     }
+    comm_flight_destroy(flight);
     free(sent);
     free(received);
+}
+
+static void merge_brings_everyones_bytes_to_all(void **state) {
+    (void)state;
+    for (size_t l = 0; l < 2; l++) {
+        comm_limit_messages(comm, limits[l]);
+        unsigned char *bytes = NULL;
+        size_t ends[64];
+        Range mine;
+        size_t total = make_parts(&bytes, ends, &mine);
+        comm_merge(comm, COMM_RANKS, bytes, total);
+        assert_on_all_ranks(holds(bytes, 0, total));
+        free(bytes);
+    }
+}
+
+static void ranks_of_a_node_are_neighbours(void **state) {
+    (void)state;
+    int node = comm_node(comm), begin = comm_node_begin(comm, node);
+    assert_on_all_ranks(comm_rank(comm) == begin + comm_node_rank(comm));
+    assert_on_all_ranks(comm_node_begin(comm, node + 1) == begin + comm_node_size(comm));
+    assert_on_all_ranks(comm_node_begin(comm, comm_node_count(comm)) == comm_size(comm));
+    assert_on_all_ranks(comm_node_begin(comm, 0) == 0);
 }
 
 static void shared_memory_is_zeroed_and_seen_by_all(void **state) {
@@ -253,7 +279,9 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_teardown(broadcast_copies_from_any_root, restore_limit),
     cmocka_unit_test_teardown(allgather_brings_uneven_parts_to_all, restore_limit),
     cmocka_unit_test_teardown(gather_brings_uneven_parts_to_rank_0_only, restore_limit),
-    cmocka_unit_test_teardown(exchange_keeps_pieces_apart, restore_limit),
+    cmocka_unit_test_teardown(flights_keep_pieces_apart, restore_limit),
+    cmocka_unit_test_teardown(merge_brings_everyones_bytes_to_all, restore_limit),
+    cmocka_unit_test(ranks_of_a_node_are_neighbours),
     cmocka_unit_test(shared_memory_is_zeroed_and_seen_by_all),
     cmocka_unit_test(node_barrier_orders_writes_and_reads),
     cmocka_unit_test_teardown(shared_memory_that_cannot_be_had_is_one_line_on_all_ranks,

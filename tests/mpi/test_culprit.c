@@ -42,11 +42,10 @@ static int rank_of(size_t shard) {
     return rank;
 }
 
-/* Whether this rank's copy of the parameters is to be spoilt: the last one's, or the one that all
- * share. */
-static bool spoils(const Replica *replica) {
-    return gradsync_is_shared(replica->trainer->sync) ? comm_rank(comm) == 0
-                                                      : comm_rank(comm) == last_rank();
+/* The rank that spoils a copy of the parameters: the first of the last node, whose ranks share it.
+ */
+static int spoiler(void) {
+    return comm_node_begin(comm, comm_node_count(comm) - 1);
 }
 
 /* The line if `bad` shards from `shard` on are, with all samples of the first. */
@@ -65,8 +64,7 @@ static void expect_shards(char line[LINE], const Replica *replica, const char *w
 
 /* As expect_shards, for what spoils() spoils. */
 static void expect_spoilt(char line[LINE], const Replica *replica, const char *what) {
-    bool shared = gradsync_is_shared(replica->trainer->sync);
-    size_t first = shared ? 0 : first_shard(last_rank());
+    size_t first = first_shard(spoiler());
     expect_shards(line, replica, what, 8 - first, first);
 }
 
@@ -136,7 +134,7 @@ static void a_spoilt_parameter_is_found_by_the_loss(void **state) {
     for (size_t i = 0; i < 3; i++) {
         char line[LINE];
         Replica *replica = start("training.check_replicas=0 " DEEP);
-        if (spoils(replica)) weights(replica, 4)[3] = values[i];
+        if (comm_rank(comm) == spoiler()) weights(replica, 4)[3] = values[i];
         expect_spoilt(line, replica, "loss");
         expect_failure(replica, line);
         stop(replica);
@@ -162,7 +160,7 @@ static void a_spoilt_parameter_is_found_by_the_gradient(void **state) {
         char line[LINE];
         Replica *replica = start(keys[i]);
         assert_on_all_ranks(replica->trainer->has_late == (i == 0));
-        if (spoils(replica)) spoil_path(replica, 1e6f);
+        if (comm_rank(comm) == spoiler()) spoil_path(replica, 1e6f);
         expect_spoilt(line, replica, "gradient");
         expect_failure(replica, line);
         stop(replica);

@@ -44,10 +44,23 @@ static void fill_gradient(float *gradient, size_t length, size_t shard) {
     }
 }
 
+/* How the numbers travel in the test under way. */
+static struct Way {
+    size_t bucket_bytes;
+    bool overlaps, halves;
+    int peers;
+} way = {.peers = 64};
+
 static GradSync *new_sync(size_t length, size_t shards) {
     GradSync *sync = NULL;
-    GradSyncShape shape = {
-        .length = length, .shards = shards, .vectors = 2, .report_bytes = REPORT * sizeof(double)};
+    GradSyncShape shape = {.length = length,
+                           .shards = shards,
+                           .vectors = 2,
+                           .report_bytes = REPORT * sizeof(double),
+                           .bucket_bytes = way.bucket_bytes,
+                           .overlaps = way.overlaps,
+                           .halves = way.halves};
+    comm_limit_peers(comm, way.peers);
     assert_on_all_ranks(gradsync_new(&sync, comm, pool, &shape) == STATUS_OK);
     return sync;
 }
@@ -69,10 +82,22 @@ static void free_gradients(float **gradients, size_t count) {
     free(gradients);
 }
 
+/* To the nearest bfloat16, by way of a double's exact halfway points. */
+static float rounded(float value) {
+    uint32_t bits;
+    if (!way.halves || isnan(value)) return value;
+    memcpy(&bits, &value, sizeof bits);
+    uint32_t low = bits & 0xffffu, high = bits >> 16;
+    if (low > 0x8000u || (low == 0x8000u && high % 2 == 1)) high++;
+    bits = high << 16;
+    memcpy(&value, &bits, sizeof bits);
+    return value;
+}
+
 static float tree_at(float *const gradients[], size_t first, size_t width, size_t i) {
     if (width == 1) return gradients[first][i];
-    return tree_at(gradients, first, width / 2, i) +
-           tree_at(gradients, first + width / 2, width / 2, i);
+    return rounded(rounded(tree_at(gradients, first, width / 2, i)) +
+                   rounded(tree_at(gradients, first + width / 2, width / 2, i)));
 }
 
 static bool same_bits(float a, float b) {
@@ -88,12 +113,23 @@ static bool is_tree_sum(const float *sum, float *const all[], size_t shards, Ran
     return true;
 }
 
+static bool are_tree_sums(const GradSync *sync, float *const all[], size_t shards) {
+    for (size_t k = 0; k < gradsync_slice_count(sync); k++) {
+        Range slice = gradsync_slice(sync, k);
+        if (slice.begin < slice.end &&
+            !is_tree_sum(gradsync_sum(sync, slice.begin), all, shards, slice))
+            return false;
+    }
+    return true;
+}
+
 /* Moves the sum to vector 0, as an optimizer would, and gives it to all. */
 static const float *gather_sum(GradSync *sync) {
-    Range slice = gradsync_slice(sync);
-    const float *sum = gradsync_sum(sync);
     float *vector = gradsync_vector(sync, 0);
-    for (size_t i = slice.begin; i < slice.end; i++) vector[i] = sum[i - slice.begin];
+    for (size_t k = 0; k < gradsync_slice_count(sync); k++) {
+        Range slice = gradsync_slice(sync, k);
+        for (size_t i = slice.begin; i < slice.end; i++) vector[i] = *gradsync_sum(sync, i);
+    }
     gradsync_gather(sync, 0);
     return gradsync_vector(sync, 0);
 }
@@ -125,19 +161,29 @@ static bool is_aligned(const void *memory) {
     return (uintptr_t)memory % MEMORY_ALIGNMENT == 0;
 }
 
+/* Every other shard in odd parts from behind, as backward does; the others not at all. */
+static void announce(GradSync *sync, size_t shard, size_t length) {
+    size_t ends[] = {0, length / 7, length / 2, length};
+    for (size_t i = 3; i > 0 && shard % 2 == 0; i--)
+        gradsync_announce(sync, shard, (Range){ends[i - 1], ends[i]}, 0);
+}
+
 static void check_reduce(size_t length, size_t shards) {
     GradSync *sync = new_sync(length, shards);
     assert_on_all_ranks(is_aligned(gradsync_vector(sync, 0)) &&
                         is_aligned(gradsync_vector(sync, 1)) &&
                         is_aligned(gradsync_gradient(sync, gradsync_shards(sync).begin)));
-    Range own = gradsync_shards(sync), slice = gradsync_slice(sync);
+    Range own = gradsync_shards(sync);
     float **all = make_gradients(length, shards);
     for (size_t round = 0; round < 2; round++) {
-        for (size_t s = own.begin; s < own.end; s++)
+        gradsync_begin(sync);
+        for (size_t s = own.begin; s < own.end; s++) {
             memcpy(gradsync_gradient(sync, s), all[s], length * sizeof(float));
+            if (round == 1 || s % 4 == 0) announce(sync, s, length);
+        }
         fill_reports(sync, round);
         gradsync_reduce(sync);
-        assert_on_all_ranks(is_tree_sum(gradsync_sum(sync), all, shards, slice));
+        assert_on_all_ranks(are_tree_sums(sync, all, shards));
         assert_on_all_ranks(is_tree_sum(gather_sum(sync), all, shards, (Range){0, length}));
         assert_on_all_ranks(reports_arrived(sync, shards, round));
     }
@@ -156,8 +202,12 @@ static void make_late(void *context, float *out, size_t shard, const void *left,
 
 static GradSync *new_late_sync(size_t length, size_t shards, Range late, float **all) {
     GradSync *sync = NULL;
-    GradSyncShape shape = {
-        .length = length, .shards = shards, .vectors = 2, .late = {late, 64, make_late, all}};
+    GradSyncShape shape = {.length = length,
+                           .shards = shards,
+                           .vectors = 2,
+                           .bucket_bytes = way.bucket_bytes,
+                           .overlaps = way.overlaps,
+                           .late = {late, 64, make_late, all}};
     assert_on_all_ranks(gradsync_new(&sync, comm, pool, &shape) == STATUS_OK);
     return sync;
 }
@@ -174,11 +224,15 @@ static void fill_around(GradSync *sync, size_t shard, const float *gradient, siz
 static void check_late(size_t length, size_t shards, Range late) {
     float **all = make_gradients(length, shards);
     GradSync *sync = new_late_sync(length, shards, late, all);
-    Range own = gradsync_shards(sync), slice = gradsync_slice(sync);
+    Range own = gradsync_shards(sync);
     for (size_t round = 0; round < 2; round++) {
-        for (size_t s = own.begin; s < own.end; s++) fill_around(sync, s, all[s], length, late);
+        gradsync_begin(sync);
+        for (size_t s = own.begin; s < own.end; s++) {
+            fill_around(sync, s, all[s], length, late);
+            announce(sync, s, length);
+        }
         gradsync_reduce(sync);
-        assert_on_all_ranks(is_tree_sum(gradsync_sum(sync), all, shards, slice));
+        assert_on_all_ranks(are_tree_sums(sync, all, shards));
         assert_on_all_ranks(is_tree_sum(gather_sum(sync), all, shards, (Range){0, length}));
     }
     free_gradients(all, shards);
@@ -190,8 +244,12 @@ static void what_is_late_is_summed_like_the_rest(void **state) {
     const Range lates[] = {{0, 5 * B},     {17, 4 * B + 3},         {B, 2 * B},
                            {B + 1, B + 9}, {2 * B - 1, 6 * B + 20}, {3 * B, 6 * B + 20}};
     for (size_t i = 0; i < sizeof lates / sizeof *lates; i++)
-        for (size_t shards = 1; shards <= 128; shards *= 2)
+        for (size_t shards = 1; shards <= 128; shards *= 2) {
+            way.bucket_bytes = shards > 2 ? (size_t)2 * B * sizeof(float) : 0;
+            way.overlaps = shards > 2;
             if (can_run(shards)) check_late(6 * B + 20, shards, lates[i]);
+        }
+    way = (struct Way){.peers = 64};
 }
 
 static void sum_has_the_bits_of_the_serial_tree(void **state) {
@@ -203,7 +261,23 @@ static void sum_has_the_bits_of_the_serial_tree(void **state) {
     }
 }
 
-/* Else the test above would prove nothing. */
+static void the_way_changes_no_bit(void **state) {
+    (void)state;
+    const size_t two_blocks = (size_t)2 * B * sizeof(float);
+    const struct Way ways[] = {{two_blocks, false, false, 64},   {two_blocks, true, false, 64},
+                               {4 * two_blocks, true, true, 64}, {0, true, false, 2},
+                               {two_blocks, true, false, 2},     {two_blocks, false, true, 2},
+                               {two_blocks, true, true, 3}};
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        way = ways[i];
+        for (size_t shards = 8; shards <= 64; shards *= 2)
+            if (can_run(shards)) check_reduce(12 * B + 17, shards);
+        if (can_run(8)) check_reduce(B + 1, 8);
+    }
+    way = (struct Way){.peers = 64};
+}
+
+/* Else the tests above would prove nothing. */
 static void gradients_depend_on_the_order_of_additions(void **state) {
     (void)state;
     enum { COUNT = 1000, SHARDS = 8 };
@@ -266,23 +340,30 @@ static void churn_alone(float *params, float **gradients, size_t length, size_t 
 }
 
 static void churn_together(GradSync *sync, size_t length) {
-    Range own = gradsync_shards(sync), slice = gradsync_slice(sync);
+    Range own = gradsync_shards(sync);
     float *params = gradsync_vector(sync, 0);
-    for (size_t s = own.begin; s < own.end; s++)
+    gradsync_begin(sync);
+    gradsync_await(sync, (Range){0, 1});
+    gradsync_await(sync, (Range){1, length});
+    for (size_t s = own.begin; s < own.end; s++) {
         churn_gradient(gradsync_gradient(sync, s), params, length, s);
+        announce(sync, s, length);
+        if (s % 2 == 1) gradsync_announce(sync, s, (Range){0, length}, 0);
+    }
     gradsync_reduce(sync);
-    const float *sum = gradsync_sum(sync);
-    for (size_t i = slice.begin; i < slice.end; i++)
-        params[i] = churn(params[i], sum[i - slice.begin]);
-    gradsync_gather(sync, 0);
+    for (size_t k = 0; k < gradsync_slice_count(sync); k++) {
+        Range slice = gradsync_slice(sync, k);
+        for (size_t i = slice.begin; i < slice.end; i++)
+            params[i] = churn(params[i], *gradsync_sum(sync, i));
+    }
+    gradsync_start_gather(sync, 0);
 }
 
 static void be_late(int round) {
     if (round % comm_size(comm) == comm_rank(comm)) usleep(2000);
 }
 
-static void no_rank_runs_ahead(void **state) {
-    (void)state;
+static void check_pace(void) {
     enum { LENGTH = 40000, SHARDS = 8, ROUNDS = 24 };
     GradSync *sync = new_sync(LENGTH, SHARDS);
     float **gradients = make_gradients(LENGTH, SHARDS);
@@ -293,7 +374,9 @@ static void no_rank_runs_ahead(void **state) {
         churn_together(sync, LENGTH);
         churn_alone(expected, gradients, LENGTH, SHARDS);
         be_late(round + 1);
-        good = memcmp(expected, gradsync_vector(sync, 0), LENGTH * sizeof(float)) == 0;
+        if (round % 3 == 2) gradsync_settle(sync);
+        good = round % 3 != 2 ||
+               memcmp(expected, gradsync_vector(sync, 0), LENGTH * sizeof(float)) == 0;
     }
     assert_on_all_ranks(good);
     free(expected);
@@ -301,21 +384,48 @@ static void no_rank_runs_ahead(void **state) {
     gradsync_destroy(sync);
 }
 
+static void no_rank_runs_ahead(void **state) {
+    (void)state;
+    check_pace();
+    way = (struct Way){(size_t)2 * B * sizeof(float), true, false, 64};
+    check_pace();
+    way.peers = 2;
+    check_pace();
+    way = (struct Way){.peers = 64};
+}
+
+/* Adds the bit of this rank to each block of its slices. */
+static void mark_slices(unsigned char *marks, const GradSync *sync) {
+    for (size_t k = 0; k < gradsync_slice_count(sync); k++) {
+        Range slice = gradsync_slice(sync, k);
+        assert_true(slice.begin % B == 0 || slice.begin == slice.end);
+        for (size_t i = slice.begin; i < slice.end; i++) marks[i]++;
+    }
+}
+
 static void slices_are_cut_at_blocks_and_leave_nothing_out(void **state) {
     (void)state;
     for (size_t l = 0; l < LENGTHS; l++) {
+        way.bucket_bytes = l % 2 * 2 * B * sizeof(float);
         GradSync *sync = new_sync(lengths[l], 8);
-        int next = 0;
-        Range slice = gradsync_slice(sync);
-        for (int r = 0; r < comm_size(comm); r++) {
-            bool mine = r == comm_rank(comm);
-            assert_on_all_ranks(!mine || slice.begin == (size_t)next);
-            next = comm_max(comm, mine ? (int)slice.end : next);
+        unsigned char *marks = memory_zeroed(lengths[l], 1);
+        int good = marks != NULL, owned = 0;
+        if (good) mark_slices(marks, sync);
+        for (size_t i = 0; i < lengths[l]; i++) {
+            good &= marks[i] <= 1;
+            owned += marks[i];
         }
-        assert_on_all_ranks((size_t)next == lengths[l]);
-        assert_on_all_ranks(slice.begin % B == 0 || slice.begin == lengths[l]);
+        for (int r = 0, next = 0; r < comm_size(comm); r++) {
+            next = comm_max(comm, r == comm_rank(comm) ? next + owned : 0);
+            if (r + 1 == comm_size(comm)) good &= (size_t)next == lengths[l];
+        }
+        comm_merge(comm, COMM_RANKS, marks, lengths[l]);
+        for (size_t i = 0; i < lengths[l]; i++) good &= marks[i] == 1;
+        assert_on_all_ranks(good);
+        free(marks);
         gradsync_destroy(sync);
     }
+    way.bucket_bytes = 0;
 }
 
 static float vector_value(size_t i) {
@@ -334,20 +444,19 @@ static void fill_range(float *vector, Range range) {
     for (size_t i = range.begin; i < range.end; i++) vector[i] = vector_value(i);
 }
 
-static void gather_fills_all_and_collect_rank_0(void **state) {
+static void gather_fills_all(void **state) {
     (void)state;
     for (size_t l = 0; l < LENGTHS; l++) {
+        way = (struct Way){l % 2 * 2 * B * sizeof(float), l % 3 == 0, false, l % 4 == 0 ? 2 : 64};
         GradSync *sync = new_sync(lengths[l], 8);
-        Range whole = {0, lengths[l]}, slice = gradsync_slice(sync);
-        fill_range(gradsync_vector(sync, 0), slice);
-        fill_range(gradsync_vector(sync, 1), slice);
-        gradsync_gather(sync, 0);
-        gradsync_collect(sync, 1);
-        assert_on_all_ranks(vector_holds(gradsync_vector(sync, 0), whole, lengths[l]));
-        assert_on_all_ranks(comm_rank(comm) != 0 ||
-                            vector_holds(gradsync_vector(sync, 1), whole, lengths[l]));
+        Range whole = {0, lengths[l]};
+        for (size_t k = 0; k < gradsync_slice_count(sync); k++)
+            fill_range(gradsync_vector(sync, 1), gradsync_slice(sync, k));
+        gradsync_gather(sync, 1);
+        assert_on_all_ranks(vector_holds(gradsync_vector(sync, 1), whole, lengths[l]));
         gradsync_destroy(sync);
     }
+    way = (struct Way){.peers = 64};
 }
 
 static void spread_gives_all_what_rank_0_has(void **state) {
@@ -493,11 +602,12 @@ static int stop_pool(void **state) {
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(gradients_depend_on_the_order_of_additions),
     cmocka_unit_test(sum_has_the_bits_of_the_serial_tree),
+    cmocka_unit_test(the_way_changes_no_bit),
     cmocka_unit_test(what_is_late_is_summed_like_the_rest),
     cmocka_unit_test(special_values_add_as_ieee_says),
     cmocka_unit_test(slices_are_cut_at_blocks_and_leave_nothing_out),
     cmocka_unit_test(no_rank_runs_ahead),
-    cmocka_unit_test(gather_fills_all_and_collect_rank_0),
+    cmocka_unit_test(gather_fills_all),
     cmocka_unit_test(spread_gives_all_what_rank_0_has),
     cmocka_unit_test(memory_is_shared_where_all_ranks_are_of_one_node),
     cmocka_unit_test(a_node_without_room_sends_messages),

@@ -14,7 +14,7 @@ static void backward_late(Net *net, size_t n, const ModelLate *late, float *fact
     for (size_t i = 0; i < net->parameters; i++) net->gradients[i] = NAN;
     model_forward(net->model, net->params, net->scratch, &pass);
     model_backward(net->model, net->params, net->scratch, &pass, net->dlogits,
-                   &(ModelGradients){net->gradients, late, factors});
+                   &(ModelGradients){.dparams = net->gradients, .late = late, .factors = factors});
 }
 
 static void check_range(Net *net, const ModelLate *late, const float *factors, size_t n,

@@ -14,9 +14,10 @@
 
 typedef struct Comm Comm;
 
-/* **Collective.** Starts MPI (funneled threads) and ends it. Where MNIST_DIST_NODE_RANKS=N is set
- * in the environment, no more than N ranks of a machine take themselves for a node, so that what
- * happens between nodes can be tried on one machine. */
+/* **Collective.** Starts MPI and ends it. Ranks are numbered node by node: where the launcher deals
+ * them to the nodes in turn, a rank's number here is not the launcher's. Where
+ * MNIST_DIST_NODE_RANKS=N is set in the environment, no more than N ranks of a machine take
+ * themselves for a node, so that what happens between nodes can be tried on one machine. */
 Status comm_start(Comm **out, int *argc, char ***argv);
 void comm_finish(Comm *comm);
 
@@ -30,6 +31,15 @@ int comm_size(const Comm *comm);
 int comm_node_rank(const Comm *comm);
 int comm_node_size(const Comm *comm);
 
+/* This rank's node, from 0; how many there are; and the first rank of a node (of node_count: the
+ * number of ranks). */
+int comm_node(const Comm *comm);
+int comm_node_count(const Comm *comm);
+int comm_node_begin(const Comm *comm, int node);
+
+/* Whether MPI may be called by several threads at once. */
+bool comm_is_threaded(const Comm *comm);
+
 /* **Collective.** How many processors this node's ranks may run on, all together: what taskset,
  * mpirun's binding or a Slurm job left them. */
 int comm_node_processors(Comm *comm);
@@ -41,7 +51,7 @@ bool comm_is_one_node(const Comm *comm);
 void comm_describe(char text[64]);
 
 /* The MPI library: comm_describe, the standard that it keeps ("3.1"), and what it was started with
- * of threads ("funneled"). After comm_start. */
+ * of threads ("multiple"). After comm_start. */
 typedef struct CommLibrary {
     char name[64], standard[32];
     const char *threads;
@@ -77,17 +87,34 @@ void comm_allgather(Comm *comm, void *bytes, const size_t ends[]);
 /* **Collective.** As comm_allgather, but only rank 0 receives. */
 void comm_gather(Comm *comm, void *bytes, const size_t ends[]);
 
-/* A run of floats to or from one rank. */
-typedef struct CommPiece {
-    int rank;
-    int tag; /* tells apart several pieces between the same two ranks */
-    float *values;
-    size_t count;
-} CommPiece;
+/* How many ranks, or nodes, may each send messages to each of the others. */
+int comm_most_peers(const Comm *comm);
 
-/* **Collective.** Sends and receives all pieces; returns when all have arrived. */
-void comm_exchange(Comm *comm, const CommPiece sends[], size_t send_count,
-                   const CommPiece receives[], size_t receive_count);
+/* Those who call, and by what numbers: all ranks, or the nodes, for each of which its first rank
+ * acts. */
+typedef enum CommScope { COMM_RANKS, COMM_NODES } CommScope;
+
+/* **Collective** in the scope. Copies the bytes of rank 0 to all. */
+void comm_scope_broadcast(Comm *comm, CommScope scope, void *bytes, size_t count);
+
+/* **Collective** in the scope. Of each byte at most one of them has what is not 0; after the call
+ * all have it. Costs a logarithm of messages. */
+void comm_merge(Comm *comm, CommScope scope, void *bytes, size_t count);
+
+/* Messages that are under way while their owner does other things. */
+typedef struct CommFlight CommFlight;
+
+/* With others of the scope. The comm must outlive it, and all must have landed before the end. */
+Status comm_flight_new(CommFlight **out, Comm *comm, CommScope scope);
+void comm_flight_destroy(CommFlight *flight);
+
+/* Sends to, or receives from, number `peer`; what has the same tag arrives in the order in which it
+ * is sent. The bytes are MPI's until the flight has landed. */
+void comm_flight_send(CommFlight *flight, int peer, int tag, const void *bytes, size_t count);
+void comm_flight_receive(CommFlight *flight, int peer, int tag, void *bytes, size_t count);
+
+/* Whether all messages have arrived. Brings on those of other flights, too. */
+bool comm_flight_has_landed(CommFlight *flight);
 
 /* **Collective.** Memory that all ranks of a node see, aligned to 64 bytes: zeroed, and freed by
  * comm_shared_free (NULL is fine) or comm_finish. After filling, call comm_barrier or

@@ -1,22 +1,29 @@
 /* The reproducible sum: shard gradients added in one fixed binary tree over the shard index.
  *
  * S shards (a power of two) are the leaves of a complete binary tree; a node is the sum left +
- * right. Rank r of R computes shards shard_begin(r, S, R) .. shard_begin(r + 1, S, R) - 1. The flat
- * vector is cut into one slice per rank, at multiples of GRADSYNC_BLOCK numbers, and each rank
- * finishes the tree for its own slice (reduce-scatter). The optimizer then steps on that slice
- * alone, and all ranks get the new parameters (allgather): the same traffic as gathering gradients,
- * and the optimizer's work is shared out too. The additions made are the same for every R, so the
- * bits are. Refused: MPI_Allreduce, whose order depends on R, on the algorithm it picks, and on the
- * vector's length.
+ * right. Rank r of R computes shards shard_begin(r, S, R) .. shard_begin(r + 1, S, R) - 1. Each
+ * rank finishes the tree for slices of its own of the flat vector (reduce-scatter). The optimizer
+ * then steps on those slices alone, and all ranks get the new parameters (allgather): the same
+ * traffic as gathering gradients, and the optimizer's work is shared out too. The additions made
+ * are the same for every R, so the bits are. Refused: MPI_Allreduce, whose order depends on R, on
+ * the algorithm it picks, and on the vector's length.
  *
- * How the numbers get there is the sync's choice, so the vectors are the sync's. Where all ranks
- * are of one node, gradients and vectors stand in memory that they share: a rank reads the others'
- * gradients in place, and there is one copy of the parameters. Otherwise (or where the node lacks
- * room for that) a rank adds up the largest subtrees that lie within its run of shards, and sends
- * each rank its slice of them: where R divides S, one number for each one that it does not own; for
- * other R, up to log S times as many. */
+ * How the numbers get there is the sync's choice, so the vectors are the sync's. The ranks of a
+ * node keep gradients and vectors in memory that they share: they add up the largest subtrees that
+ * lie within the node's run of shards, each a part of the vector, and there is one copy of the
+ * parameters. The first rank of each node sends for all of them: each other node gets its slice of
+ * those subtrees. Where the nodes' runs are subtrees, that is one number sent for each one that is
+ * not the node's own; otherwise up to log S times as many. Among many nodes the sum is made in
+ * stages, so that nobody sends to more than comm_most_peers others. Where a node has no room for
+ * shared memory, every rank sends for itself.
+ *
+ * The vector travels in buckets, each as soon as it may: gradients while backward goes on to the
+ * layers below, parameters while the next forward pass is on its way to the layers above. The last
+ * layers' gradients are there first, and their parameters are needed last; so the first buckets,
+ * with the first layers, are small. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "mnist_dist/base/pool.h"
@@ -52,6 +59,10 @@ typedef struct GradSyncShape {
     size_t shards;       /* a power of two, no fewer than ranks */
     size_t vectors;      /* beside the gradients: parameters, the optimizer's state */
     size_t report_bytes; /* what each shard tells all ranks; a multiple of 8 */
+    size_t bucket_bytes; /* of a bucket, at most; 0: all the vector at once */
+    bool overlaps;       /* messages travel while the caller computes, by a thread of the sync */
+    bool halves;         /* gradients travel as bfloat16, and sums are rounded to it (tree.h) at any
+                            number of ranks, but for those apart */
     GradSyncLate late;
 } GradSyncShape;
 
@@ -63,7 +74,11 @@ Status gradsync_new(GradSync **out, Comm *comm, Pool *pool, const GradSyncShape 
 void gradsync_destroy(GradSync *sync);
 
 Range gradsync_shards(const GradSync *sync); /* the shards that this rank computes */
-Range gradsync_slice(const GradSync *sync);  /* the floats that this rank finishes; may be empty */
+
+/* The floats that this rank finishes: ascending ranges that begin at multiples of GRADSYNC_BLOCK;
+ * any may be empty. */
+size_t gradsync_slice_count(const GradSync *sync);
+Range gradsync_slice(const GradSync *sync, size_t i);
 
 /* Whether this rank's vectors are those of all ranks. */
 bool gradsync_is_shared(const GradSync *sync);
@@ -78,9 +93,17 @@ void *gradsync_left(const GradSync *sync, size_t i);
  * are there after gradsync_reduce, until the next step. */
 void *gradsync_reports(const GradSync *sync);
 
-/* Vector i: (length), aligned to 64 bytes. A rank may write its slice between gradsync_reduce and
- * gradsync_gather, rank 0 all of it before gradsync_spread. */
+/* Vector i: (length), aligned to 64 bytes. A rank may write its slices between gradsync_reduce and
+ * the gathering, rank 0 all of it before gradsync_spread. */
 float *gradsync_vector(const GradSync *sync, size_t i);
+
+/* A step begins: from now on gradients may be announced. Optional; gradsync_reduce begins what has
+ * not begun. */
+void gradsync_begin(GradSync *sync);
+
+/* These numbers of a shard of this rank's are filled, for good: so they may set out. Optional; a
+ * pool's thread may call it. What lies late is announced when it has been left. */
+void gradsync_announce(GradSync *sync, size_t shard, Range range, size_t thread);
 
 /* **Collective.** Once each rank's gradients, reports and what is late are filled: sums up, and
  * returns the Euclidean norm of the whole sum, the same double on all ranks. It is made of sums of
@@ -88,15 +111,27 @@ float *gradsync_vector(const GradSync *sync, size_t i);
  * number of the sum is not, those apart included. The gradients are overwritten. */
 double gradsync_reduce(GradSync *sync);
 
-/* What gradsync_reduce found for this rank's slice: (slice.end - slice.begin), the caller's to
- * change until gradsync_gather. */
-float *gradsync_sum(const GradSync *sync);
+/* What gradsync_reduce found for number `place` of this rank's slices, and behind it the rest of
+ * that slice: the caller's to change until the gathering. */
+float *gradsync_sum(const GradSync *sync, size_t place);
 
-/* **Collective.** Each rank has filled its slice of vector i; after the call all have all of it. */
+/* **Collective.** Each rank has filled its slices of vector i; after the call all have all of it.
+ */
 void gradsync_gather(GradSync *sync, size_t i);
 
-/* **Collective.** As gradsync_gather, but only rank 0 is sure to have all of it. */
-void gradsync_collect(GradSync *sync, size_t i);
+/* **Collective.** Begins such a gathering. Numbers of other ranks' slices are there after
+ * gradsync_await of them, or gradsync_settle, which waits for all; the collective calls of the sync
+ * settle first. Any thread may await. */
+void gradsync_start_gather(GradSync *sync, size_t i);
+void gradsync_await(GradSync *sync, Range range);
+void gradsync_settle(GradSync *sync);
 
 /* **Collective.** Gives all ranks rank 0's vector i. */
 void gradsync_spread(GradSync *sync, size_t i);
+
+/* What this rank's node sends to others in a step, by the sums and the gathering: for whoever
+ * predicts a step's time. */
+typedef struct GradSyncTraffic {
+    size_t messages, bytes;
+} GradSyncTraffic;
+GradSyncTraffic gradsync_traffic(const GradSync *sync);

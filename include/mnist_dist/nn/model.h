@@ -136,6 +136,11 @@ typedef struct ModelPass {
                             training */
     size_t batch;        /* samples of the whole batch, of which these are a share; 0: only these */
     bool measuring;      /* statistics as in training, without dropout: for model_statistics */
+
+    /* Called by model_forward before parameters begin .. end - 1 are read for the first time; they
+     * may be on their way until it returns. NULL: all are there. */
+    void (*before)(void *context, size_t begin, size_t end);
+    void *context;
 } ModelPass;
 
 /* Logits of shape (n, 10), in scratch: valid until the next call with it. */
@@ -159,6 +164,11 @@ typedef struct ModelGradients {
     float *dparams;        /* (parameter_count) */
     const ModelLate *late; /* NULL: nothing is late */
     float *factors;        /* (late->factors) */
+
+    /* Called by model_backward when numbers begin .. end - 1 of the gradient, or what is left of
+     * them late, are written; each number comes once. NULL: nobody wants to know. */
+    void (*after)(void *context, size_t begin, size_t end);
+    void *context;
 } ModelGradients;
 
 /* Gradients of the parameters and model_statistics, written (not added), from dlogits (n, 10),

@@ -34,6 +34,9 @@ typedef struct TrainingOptions {
     int64_t validate_every;     /* epochs; the last one is validated too. 0 is that one only */
     int64_t early_stopping;     /* epochs without a better validation accuracy; 0 is never */
     int64_t divergence_retries; /* how often a run goes back when it diverges, at half the rate */
+    int wire;                   /* a Compute: what gradients are rounded to and travel in */
+    bool overlap;               /* whether messages travel while ranks compute */
+    int64_t bucket_size;        /* kB of the vector that travel at a time; 0 is all of it */
     int64_t check_replicas;     /* steps between comparisons of the ranks' parameters; 0 is never */
     int64_t hang_timeout;       /* seconds without progress that end the job; 0: none do */
 } TrainingOptions;

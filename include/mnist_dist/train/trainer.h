@@ -3,9 +3,10 @@
  * A Trainer is one rank's replica with all memory that a step needs; nothing is allocated within a
  * step. The bits of params, slots, progress and history after a step do not hang on the number of
  * ranks or threads: work is done by shard, and everything that crosses shards goes through fixed
- * trees (gradsync.h, tally.h). Where ranks share memory there is one copy of params and slots;
- * elsewhere each rank keeps whole vectors, but of the slots and the average only its own slice is
- * up to date, until trainer_collect. */
+ * trees (gradsync.h, tally.h). The ranks of a node share one copy of params and slots; of the slots
+ * and the average only the node's own slices are up to date, until trainer_collect. After a step
+ * the same is true of params, until trainer_settle: other nodes' slices travel while the next step
+ * begins. Whatever is asked of the trainer settles first. */
 #pragma once
 
 #include <stdint.h>
@@ -110,6 +111,9 @@ Status trainer_check(Trainer *trainer);
 
 /* Whether the average is what predicts: whether anything has been averaged yet. */
 bool trainer_averages(const Trainer *trainer);
+
+/* Makes params whole: after it they may be read, until the next step. */
+void trainer_settle(Trainer *trainer);
 
 /* The weights that predict, (parameters): the average if there is one, else params. To be read
  * after trainer_gather_average (on all ranks) or trainer_collect (on rank 0). */

@@ -1,0 +1,299 @@
+/* The messages between units, and the thread that brings them on; see gradsync.h.
+ *
+ * All that the leader of a unit has under way is a small state per bucket: which level of the sum
+ * it waits for, which level of the gathering. `progress` looks at all of them and takes each as far
+ * as it goes. It is called by whoever waits, and, where messages overlap with computing, by a
+ * thread that does so every NAP: MPI moves data only while somebody calls it. The thread sleeps
+ * while nothing is under way. Refused: to call it between the layers, which are as far apart as
+ * they please; Open MPI's own thread for TCP (btl_tcp_progress_thread), which is for TCP alone. */
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "dist/gradsync_parts.h"
+#include "mnist_dist/base/clones.h"
+#include "mnist_dist/base/heartbeat.h"
+#include "mnist_dist/base/log.h"
+#include "mnist_dist/base/thread.h"
+
+enum {
+    NAP = 200000,      /* nanoseconds */
+    SHORT_NAP = 20000, /* likewise, of who waits */
+    YIELDS = 20,       /* before that */
+    TAGS = 2 * GRADSYNC_MOST_LEVELS
+};
+
+/* Messages of a bucket at a level; those of the gathering are apart. */
+static int tag_of(const GradSync *sync, const Bucket *bucket, size_t level, bool gathers) {
+    size_t number = (size_t)(bucket - sync->buckets);
+    return (int)(number * TAGS + 2 * level + gathers);
+}
+
+VECTOR_CLONES static void pack(uint16_t *restrict halves, const float *restrict values,
+                               size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        union {
+            float value;
+            uint32_t bits;
+        } number = {values[i]};
+        uint32_t nearest = number.bits + 0x7fff + (number.bits >> 16 & 1);
+        uint32_t quiet = number.bits | 0x400000;
+        halves[i] = (uint16_t)((values[i] != values[i] ? quiet : nearest) >> 16);
+    }
+}
+
+VECTOR_CLONES static void unpack(float *restrict values, const uint16_t *restrict halves,
+                                 size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        union {
+            uint32_t bits;
+            float value;
+        } number = {(uint32_t)halves[i] << 16};
+        values[i] = number.value;
+    }
+}
+
+static void send_level(GradSync *sync, const Bucket *bucket, size_t level) {
+    Stage *stage = &bucket->stages[level];
+    const int tag = tag_of(sync, bucket, level, false);
+    for (size_t i = 0; i < stage->sends.count; i++) {
+        const Transfer *send = &stage->sends.items[i];
+        if (send->halves != NULL) pack(send->halves, send->values, send->count);
+        if (send->halves != NULL)
+            comm_flight_send(stage->out, send->peer, tag, send->halves, send->count * 2);
+        else
+            comm_flight_send(stage->out, send->peer, tag, send->values,
+                             send->count * sizeof(float));
+    }
+    stage->sent = true;
+}
+
+static void receive_level(GradSync *sync, const Bucket *bucket, size_t level) {
+    Stage *stage = &bucket->stages[level];
+    const int tag = tag_of(sync, bucket, level, false);
+    for (size_t i = 0; i < stage->receives.count; i++) {
+        const Transfer *receive = &stage->receives.items[i];
+        if (receive->halves != NULL)
+            comm_flight_receive(stage->in, receive->peer, tag, receive->halves, receive->count * 2);
+        else
+            comm_flight_receive(stage->in, receive->peer, tag, receive->values,
+                                receive->count * sizeof(float));
+    }
+}
+
+static void unpack_level(const Stage *stage) {
+    for (size_t i = 0; i < stage->receives.count; i++) {
+        const Transfer *receive = &stage->receives.items[i];
+        if (receive->halves != NULL) unpack(receive->values, receive->halves, receive->count);
+    }
+}
+
+/* Whether the unit's own ranks have added up all of the bucket. */
+static bool is_summed(const GradSync *sync, const Bucket *bucket) {
+    return atomic_load_explicit(&bucket->state->summed, memory_order_acquire) ==
+           sync->group.members;
+}
+
+/* Takes a bucket's sum as far as it goes. */
+static void advance(GradSync *sync, Bucket *bucket) {
+    for (; bucket->next < sync->level_count; bucket->next++) {
+        Stage *stage = &bucket->stages[bucket->next];
+        if (!stage->sent && bucket->next == 1 && !is_summed(sync, bucket)) return;
+        if (!stage->sent) send_level(sync, bucket, bucket->next);
+        if (!comm_flight_has_landed(stage->in)) return;
+        unpack_level(stage);
+        if (bucket->next + 1 < sync->level_count) gradsync_sum_level(sync, bucket, bucket->next);
+        if (bucket->next + 1 == sync->level_count)
+            atomic_store_explicit(&bucket->state->arrived, sync->step, memory_order_release);
+    }
+}
+
+/* What a peer has of a bucket before the gathering's level, or what this unit has, if it is the
+ * peer. */
+static Range slice_of(const GradSync *sync, const Bucket *bucket, size_t level, size_t index) {
+    return gradsync_part(bucket->stages[level - 1].range, index, sync->levels[level].peers);
+}
+
+static size_t unit_of(const GradSync *sync, size_t level, size_t index) {
+    const Level *at = &sync->levels[level];
+    size_t unit = sync->group.unit, mine = unit / at->stride % at->peers;
+    return unit - mine * at->stride + index * at->stride;
+}
+
+static void gather_level(GradSync *sync, const Bucket *bucket, size_t level, bool sends) {
+    const Level *at = &sync->levels[level];
+    Stage *stage = &bucket->stages[level];
+    const int tag = tag_of(sync, bucket, level, true);
+    size_t mine = sync->group.unit / at->stride % at->peers;
+    for (size_t i = 1; i < at->peers; i++) {
+        size_t index = (mine + i) % at->peers;
+        Range range = slice_of(sync, bucket, level, sends ? mine : index);
+        int peer = (int)unit_of(sync, level, index);
+        size_t bytes = (range.end - range.begin) * sizeof(float);
+        if (sends)
+            comm_flight_send(stage->gather_out, peer, tag, sync->gathering + range.begin, bytes);
+        else
+            comm_flight_receive(stage->gather_in, peer, tag, sync->gathering + range.begin, bytes);
+    }
+    stage->given = sends;
+}
+
+/* Takes a bucket's gathering as far as it goes. */
+static void advance_gathering(GradSync *sync, Bucket *bucket) {
+    for (; bucket->turn > 0; bucket->turn--) {
+        Stage *stage = &bucket->stages[bucket->turn];
+        if (!stage->given) gather_level(sync, bucket, bucket->turn, true);
+        if (!comm_flight_has_landed(stage->gather_in)) return;
+        if (bucket->turn == 1)
+            atomic_store_explicit(&bucket->state->gathered, sync->gathers, memory_order_release);
+    }
+}
+
+/* Whether all that was sent of a bucket has gone. */
+static bool is_gone(const GradSync *sync, const Bucket *bucket) {
+    bool gone = true;
+    for (size_t l = 1; l < sync->level_count; l++) {
+        const Stage *stage = &bucket->stages[l];
+        gone &= comm_flight_has_landed(stage->out) && comm_flight_has_landed(stage->gather_out);
+    }
+    return gone;
+}
+
+/* Called with the mutex locked. */
+static void progress(GradSync *sync) {
+    bool busy = false;
+    for (size_t b = 0; b < sync->bucket_count; b++) {
+        Bucket *bucket = &sync->buckets[b], *last = &sync->buckets[sync->bucket_count - 1 - b];
+        if (bucket->turn > 0) advance_gathering(sync, bucket);
+        if (last->next < sync->level_count) advance(sync, last);
+    }
+    for (size_t b = 0; b < sync->bucket_count; b++) {
+        const Bucket *bucket = &sync->buckets[b];
+        busy |= bucket->turn > 0 || bucket->next < sync->level_count || !is_gone(sync, bucket);
+    }
+    sync->active = busy;
+}
+
+static void nap(long nanoseconds) {
+    const struct timespec most = {.tv_nsec = nanoseconds};
+    nanosleep(&most, NULL);
+}
+
+static void *carry(void *context) {
+    GradSync *sync = context;
+    pthread_mutex_lock(&sync->mutex);
+    while (!sync->closing) {
+        if (!sync->active) {
+            pthread_cond_wait(&sync->work, &sync->mutex);
+            continue;
+        }
+        progress(sync);
+        pthread_mutex_unlock(&sync->mutex);
+        nap(NAP);
+        pthread_mutex_lock(&sync->mutex);
+    }
+    pthread_mutex_unlock(&sync->mutex);
+    return NULL;
+}
+
+/* **Collective.** Where one rank has no thread, none has: it is slower, and as right. */
+Status gradsync_exchange_new(GradSync *sync) {
+    bool wanted = sync->shape.overlaps && sync->level_count > 1;
+    if (!wanted) return STATUS_OK;
+    sync->overlaps = comm_is_threaded(sync->comm);
+    if (!sync->overlaps)
+        log_warning("this MPI was built without MPI_THREAD_MULTIPLE: messages between nodes do not "
+                    "travel while ranks compute, which is slower");
+    if (!sync->overlaps || !gradsync_leads(sync)) return STATUS_OK;
+    int code = thread_start(&sync->thread, carry, sync);
+    if (code == 0) return STATUS_OK;
+    sync->overlaps = false;
+    return status_fail(STATUS_FAILED, "cannot start a thread: %s", strerror(code));
+}
+
+void gradsync_exchange_destroy(GradSync *sync) {
+    pthread_mutex_lock(&sync->mutex);
+    sync->closing = true;
+    pthread_cond_signal(&sync->work);
+    pthread_mutex_unlock(&sync->mutex);
+    if (sync->overlaps && gradsync_leads(sync)) pthread_join(sync->thread, NULL);
+    pthread_cond_destroy(&sync->work);
+    pthread_mutex_destroy(&sync->mutex);
+}
+
+void gradsync_exchange_begin(GradSync *sync) {
+    if (!gradsync_leads(sync) || sync->level_count == 1) return;
+    pthread_mutex_lock(&sync->mutex);
+    for (size_t b = sync->bucket_count; b-- > 0;) {
+        Bucket *bucket = &sync->buckets[b];
+        bucket->next = 1;
+        for (size_t l = 1; l < sync->level_count; l++) {
+            bucket->stages[l].sent = false;
+            receive_level(sync, bucket, l);
+        }
+    }
+    sync->active = true;
+    pthread_cond_signal(&sync->work);
+    pthread_mutex_unlock(&sync->mutex);
+}
+
+void gradsync_exchange_gather(GradSync *sync, float *vector) {
+    if (!gradsync_leads(sync)) return;
+    pthread_mutex_lock(&sync->mutex);
+    sync->gathering = vector;
+    for (size_t b = 0; b < sync->bucket_count; b++) {
+        Bucket *bucket = &sync->buckets[b];
+        bucket->turn = sync->level_count - 1;
+        for (size_t l = bucket->turn; l > 0; l--) gather_level(sync, bucket, l, false);
+    }
+    progress(sync);
+    sync->active = true;
+    pthread_cond_signal(&sync->work);
+    pthread_mutex_unlock(&sync->mutex);
+}
+
+/* Who leads brings the messages on; the others wait for him. */
+static void help(GradSync *sync, int round) {
+    if (gradsync_leads(sync) && pthread_mutex_trylock(&sync->mutex) == 0) {
+        progress(sync);
+        pthread_mutex_unlock(&sync->mutex);
+    }
+    if (round < YIELDS)
+        sched_yield();
+    else
+        nap(SHORT_NAP);
+}
+
+static void wait_for(GradSync *sync, const _Atomic uint32_t *counter, uint32_t value) {
+    if (atomic_load_explicit(counter, memory_order_acquire) == value) return;
+    heartbeat_waits();
+    for (int round = 0; atomic_load_explicit(counter, memory_order_acquire) != value; round++)
+        help(sync, round);
+    heartbeat_goes_on();
+}
+
+void gradsync_arrived(GradSync *sync, const Bucket *bucket) {
+    wait_for(sync, &bucket->state->arrived, sync->step);
+}
+
+void gradsync_gathered(GradSync *sync, const Bucket *bucket) {
+    wait_for(sync, &bucket->state->gathered, sync->gathers);
+}
+
+static bool all_is_gone(GradSync *sync) {
+    bool gone = true;
+    pthread_mutex_lock(&sync->mutex);
+    for (size_t b = 0; b < sync->bucket_count; b++) gone &= is_gone(sync, &sync->buckets[b]);
+    pthread_mutex_unlock(&sync->mutex);
+    return gone;
+}
+
+void gradsync_exchange_settle(GradSync *sync) {
+    for (size_t b = 0; b < sync->bucket_count; b++) gradsync_gathered(sync, &sync->buckets[b]);
+    if (!gradsync_leads(sync)) return;
+    heartbeat_waits();
+    for (int round = 0; !all_is_gone(sync); round++) help(sync, round);
+    heartbeat_goes_on();
+}
