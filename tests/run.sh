@@ -28,7 +28,7 @@ install_packages "${BUILD_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
 
 echo "formatting and scripts"
 find src include tests -name '*.[ch]' -print0 | xargs -0 clang-format-14 --dry-run --Werror
-shellcheck -x jobs/*.sh jobs/*.sbatch data/get.sh tests/*.sh tests/slurm/*.sh tests/interop/*.sh tests/e2e/*.sh tests/browser/*.sh tests/long/*.sh tests/fuzz/*.sh tests/faults/*.sh .ci/run
+shellcheck -x jobs/*.sh jobs/*.sbatch data/get.sh tests/*.sh tests/slurm/*.sh tests/net/*.sh tests/interop/*.sh tests/e2e/*.sh tests/browser/*.sh tests/long/*.sh tests/fuzz/*.sh tests/faults/*.sh .ci/run
 
 echo "building into $build"
 build_target "$build" all -DMNIST_DIST_WERROR=ON

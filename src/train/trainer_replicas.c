@@ -1,9 +1,10 @@
 /* Whether all ranks' parameters are the same, and whether the state is made of numbers; see
  * trainer.h.
  *
- * Ranks compare digests, 8 bytes each, and whoever is not with the majority is named with its host:
- * a machine to be taken out. Refused: a vote that mends the odd copy, since a machine that erred
- * once has erred in gradients, too. */
+ * Ranks hold a digest, 8 bytes, against rank 0's, which reaches them by a tree; only where one
+ * differs do all get those of all, and whoever is not with the majority is named with its host: a
+ * machine to be taken out. Refused: a vote that mends the odd copy, since a machine that erred once
+ * has erred in gradients, too. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -96,12 +97,16 @@ static Status name_odd(const Trainer *trainer) {
 
 Status trainer_compare_replicas(Trainer *trainer) {
     trainer_settle(trainer);
-    const int ranks = comm_size(trainer->comm), rank = comm_rank(trainer->comm);
+    Comm *comm = trainer->comm;
     uint64_t *digests = trainer->replicas->digests;
-    digests[rank] =
+    uint64_t mine =
         digest64(trainer->params, model_parameter_count(trainer->model) * sizeof(float));
-    comm_allgather(trainer->comm, digests, trainer->replicas->ends);
-    return votes_for(digests, ranks, digests[0]) == ranks ? STATUS_OK : name_odd(trainer);
+    uint64_t first = mine;
+    comm_broadcast(comm, &first, sizeof first, 0);
+    if (comm_max(comm, mine != first) == 0) return STATUS_OK;
+    digests[comm_rank(comm)] = mine;
+    comm_allgather(comm, digests, trainer->replicas->ends);
+    return name_odd(trainer);
 }
 
 bool replicas_are_due(const Trainer *trainer, bool finite) {

@@ -243,7 +243,9 @@ def ddp(rank, ranks, port, request):
     import torch.distributed as dist
 
     torch.set_num_threads(1)
-    os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=port, GLOO_SOCKET_IFNAME="lo")
+    os.environ["MASTER_PORT"] = port
+    os.environ.setdefault("MASTER_ADDR", "127.0.0.1")
+    os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
     dist.init_process_group("gloo", rank=rank, world_size=ranks)
     trainer = Trainer(
         request["variant"],
@@ -251,7 +253,8 @@ def ddp(rank, ranks, port, request):
             model, gradient_as_bucket_view=True, static_graph=True
         ),
     )
-    size = (rank + 1) * BATCH // ranks - rank * BATCH // ranks
+    batch = request.get("batch", BATCH)
+    size = (rank + 1) * batch // ranks - rank * batch // ranks
     batches = made_up_batches(trainer, size)
 
     def timed(steps):
@@ -267,7 +270,7 @@ def ddp(rank, ranks, port, request):
     dist.broadcast(steps, 0)
     seconds = timed(int(steps))
     if rank == 0:
-        print(json.dumps({"rate": int(steps) * BATCH / seconds}))
+        print(json.dumps({"rate": int(steps) * batch / seconds}))
     dist.destroy_process_group()
 
 

@@ -6,8 +6,8 @@
 # munged, slurmctld, a slurmd per node and all jobs live in process, network, mount, host-name and IPC
 # namespaces of their own: when the command ends, or this script is killed, the kernel ends the lot.
 # Nothing is written outside its own folder under /tmp (short, since paths of sockets are limited to
-# 108 characters). Each node is a network namespace and host name n1, n2 ... at 10.99.0.1, 10.99.0.2
-# ... on a bridge, with a /dev/shm of its own. Inside, `. $CLUSTER/functions` has start_node NUMBER.
+# 108 characters). The nodes are hosts n1, n2 ... as tests/net makes them. Inside,
+# `. $CLUSTER/functions` has start_node NUMBER.
 # Exit code 77: not root, no namespaces to be had, or a program is missing.
 set -u
 nodes=2
@@ -17,25 +17,17 @@ done
 shift $((OPTIND - 1))
 export PATH=$PATH:/usr/sbin:/sbin
 
+# shellcheck source=tests/net/namespaces.sh
+. "$(dirname "$0")/../net/namespaces.sh"
+
 # ---- outside: the namespaces ----
 if [ -z "${CLUSTER_INSIDE:-}" ]; then
-    [ "$(id -u)" -eq 0 ] || { echo "skipped: a private Slurm needs root"; exit 77; }
-    for needed in munged slurmctld slurmd sbatch srun unshare setpriv ip; do
-        command -v "$needed" >/dev/null || { echo "skipped: no $needed"; exit 77; }
-    done
-    unshare --mount --uts --ipc --net --pid --fork --mount-proc sh -c \
-        'mount -t tmpfs tmpfs /run && ip link add type bridge' 2>/dev/null ||
-        { echo "skipped: no namespaces or networks of one's own are to be had here"; exit 77; }
+    need_namespaces 'a private Slurm' munged slurmctld slurmd sbatch srun
     CLUSTER=$(mktemp -d /tmp/sl.XXXXXX)
-    export CLUSTER
+    export CLUSTER CLUSTER_INSIDE=1
     chmod 755 "$CLUSTER"
     trap 'rm -rf "$CLUSTER"' EXIT
-    CLUSTER_INSIDE=1 setpriv --pdeathsig KILL unshare --mount --uts --ipc --net --pid --fork \
-        --mount-proc --kill-child "$0" -n "$nodes" -- "$@" &
-    inside=$!
-    trap 'kill -KILL $inside; wait $inside 2>/dev/null; exit 143' TERM HUP INT
-    wait $inside
-    exit $?
+    run_inside "$0" -n "$nodes" -- "$@"
 fi
 
 # ---- inside: process 1 ----
@@ -46,23 +38,9 @@ die() {
     exit 99
 }
 mkdir -p "$CLUSTER"/{etc,state,log}
-hostname ctl
-mount -t tmpfs tmpfs /run && mkdir -p /run/munge /run/netns
-mount -t tmpfs tmpfs /dev/shm
-
-ip link set lo up
-ip link add br0 type bridge && ip addr add 10.99.0.254/24 dev br0 && ip link set br0 up
-printf '127.0.0.1 localhost\n10.99.0.254 ctl\n' >"$CLUSTER/etc/hosts"
-for i in $(seq "$nodes"); do echo "10.99.0.$i n$i"; done >>"$CLUSTER/etc/hosts"
-mount --bind "$CLUSTER/etc/hosts" /etc/hosts
-for i in $(seq "$nodes"); do
-    ip netns add "n$i" || die "ip netns add"
-    ip link add "v$i" type veth peer name eth0 netns "n$i"
-    ip link set "v$i" master br0 up
-    ip -n "n$i" link set lo up
-    ip -n "n$i" addr add "10.99.0.$i/24" dev eth0
-    ip -n "n$i" link set eth0 up
-done
+make_hosts "$nodes" "$CLUSTER/etc" || die "no hosts"
+connect_hosts "$nodes" || die "no network"
+mkdir /run/munge
 
 (umask 077 && head -c 1024 /dev/urandom >"$CLUSTER/etc/munge.key")
 munged --key-file="$CLUSTER/etc/munge.key" --pid-file=/run/munge/munged.pid \
@@ -125,9 +103,10 @@ slurmctld -i || die slurmctld
 start_node() {
     mkdir -p "$CLUSTER/spool.n$1" "$CLUSTER/tmp.n$1"
     chmod 1777 "$CLUSTER/tmp.n$1"
-    nsenter --net="/run/netns/n$1" unshare --uts --mount sh -c \
-        "hostname n$1 && mount -t tmpfs tmpfs /dev/shm && exec slurmd -N n$1"
+    "$ON_HOST" "n$1" exec slurmd -N "n$1"
 }
+export ON_HOST
+ON_HOST=$(cd "$(dirname "$0")/../net" && pwd)/on_host.sh
 declare -f start_node >"$CLUSTER/functions"
 for i in $(seq "$nodes"); do start_node "$i" || die "slurmd n$i"; done
 up=
