@@ -1,6 +1,7 @@
 /* What /proc/cpuinfo says of the processor; see machine.h. */
 #include "mnist_dist/base/machine.h"
 
+#include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,6 +28,14 @@ void machine_describe(char text[128]) {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     read_field(name, sizeof name, "model name");
     snprintf(text, 128, "%s (%ld core%s)", name, cores, cores == 1 ? "" : "s");
+}
+
+size_t machine_processors(void) {
+    cpu_set_t mine;
+    CPU_ZERO(&mine);
+    sched_getaffinity(0, sizeof mine, &mine);
+    int count = CPU_COUNT(&mine);
+    return count > 0 ? (size_t)count : 1;
 }
 
 static bool matters(const char *flag) {

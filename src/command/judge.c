@@ -47,7 +47,7 @@ Status judge_open(Judge *judge, Comm *comm, const Arguments *arguments) {
     *judge = (Judge){.comm = comm, .member_count = arguments->file_count};
     Config *config = &judge->config;
     Status status = STATUS_OK;
-    TRY(arguments_count(&judge->views, "--tta", arguments->tta, AUGMENT_VIEWS));
+    TRY(arguments_count(&judge->views, "--tta", arguments->tta, 1, AUGMENT_VIEWS));
     TRY(comm_agree(comm, MEMORY_NEW(&judge->members, judge->member_count)));
     for (size_t i = 0; i < judge->member_count; i++)
         TRY(member_read(&judge->members[i], comm, arguments, arguments->files[i]));
