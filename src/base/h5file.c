@@ -264,6 +264,11 @@ void h5file_destroy(H5File *file) {
     free(file);
 }
 
+bool h5file_is_threadsafe(void) {
+    hbool_t is_threadsafe = false;
+    return H5is_library_threadsafe(&is_threadsafe) >= 0 && is_threadsafe;
+}
+
 void h5file_version(char text[32]) {
     unsigned major = 0, minor = 0, patch = 0;
     H5get_libversion(&major, &minor, &patch);

@@ -35,7 +35,7 @@ static void *read_all(Dataset *dataset, const char *path) {
     DatasetInfo info;
     assert_int_equal(dataset_inspect(&info, path), STATUS_OK);
     void *memory = malloc(dataset_bytes(&info));
-    assert_int_equal(dataset_read(memory, &info, path), STATUS_OK);
+    assert_int_equal(dataset_read(memory, &info, path, (DatasetShare){0, 1}), STATUS_OK);
     dataset_view(dataset, &info, memory);
     return memory;
 }
