@@ -77,35 +77,43 @@ size_t dataset_bytes(const DatasetInfo *info) {
     return (info->train_rows + info->test_rows) * LAYOUT_ROW;
 }
 
-Status dataset_read(void *memory, const DatasetInfo *info, const char *path, DatasetShare share) {
+static Status read_rows(Reader *reader, const DatasetInfo *info, uint8_t *memory,
+                        DatasetShare share) {
     Status status = STATUS_OK;
-    Reader reader;
     Target train, test;
     lay_out(&train, &test, info, memory);
-    TRY(reader_open_again(&reader, info, path));
-    TRY(read_part(&reader, &reader.train, train, share));
-    TRY(read_part(&reader, &reader.test, test, share));
-    TRY(h5file_check_share(reader.h5, share.i, share.of));
+    TRY(read_part(reader, &reader->train, train, share));
+    TRY(read_part(reader, &reader->test, test, share));
+    TRY(h5file_check_share(reader->h5, share.i, share.of));
 cleanup:
+    return status;
+}
+
+Status dataset_read(void *memory, const DatasetInfo *info, const char *path, DatasetShare share) {
+    Reader reader;
+    Status status = reader_open_again(&reader, info, path);
+    if (status == STATUS_OK) status = reader_add_remedy(read_rows(&reader, info, memory, share));
     reader_close(&reader);
-    return reader_add_remedy(status);
+    return status;
 }
 
 size_t dataset_label_bytes(const DatasetInfo *info) {
     return info->train_rows + info->test_rows;
 }
 
+static Status read_all_labels(Reader *reader, uint8_t *memory, DatasetShare share) {
+    Status status = read_labels(reader, &reader->train, memory, share);
+    if (status != STATUS_OK) return status;
+    return read_labels(reader, &reader->test, memory + reader->train.rows, share);
+}
+
 Status dataset_read_labels(void *memory, const DatasetInfo *info, const char *path,
                            DatasetShare share) {
-    Status status = STATUS_OK;
     Reader reader;
-    uint8_t *labels = memory;
-    TRY(reader_open_again(&reader, info, path));
-    TRY(read_labels(&reader, &reader.train, labels, share));
-    TRY(read_labels(&reader, &reader.test, labels + info->train_rows, share));
-cleanup:
+    Status status = reader_open_again(&reader, info, path);
+    if (status == STATUS_OK) status = reader_add_remedy(read_all_labels(&reader, memory, share));
     reader_close(&reader);
-    return reader_add_remedy(status);
+    return status;
 }
 
 Status dataset_verify(const char *path) {

@@ -165,7 +165,7 @@ Status reader_read_labels(Reader *reader, const Part *part, size_t first, size_t
 
 Status reader_open_again(Reader *reader, const DatasetInfo *info, const char *path) {
     DatasetInfo now;
-    Status status = reader_open(reader, &now, path);
+    Status status = reader_add_remedy(reader_open(reader, &now, path));
     if (status != STATUS_OK || strcmp(now.fingerprint, info->fingerprint) == 0) return status;
     return status_fail(STATUS_DATA, "%s: was replaced while it was being read; start again", path);
 }

@@ -26,7 +26,8 @@ typedef struct Reader {
 Status reader_open(Reader *reader, DatasetInfo *info, const char *path);
 void reader_close(Reader *reader);
 
-/* The same, of a file that was inspected: STATUS_DATA if it is another by now. */
+/* The same, of a file that was inspected: STATUS_DATA if it is another by now. Its line has its
+ * remedy. */
 Status reader_open_again(Reader *reader, const DatasetInfo *info, const char *path);
 
 /* Reads one chunk into reader->chunk, images and behind them the labels, and checks it. */

@@ -22,7 +22,7 @@ Status row_reader_open(RowReader **out, const DatasetInfo *info, const char *pat
     Status status = MEMORY_NEW(&reader, 1);
     if (status != STATUS_OK) return status;
     snprintf(reader->path, sizeof reader->path, "%s", path);
-    status = reader_add_remedy(reader_open_again(&reader->reader, info, reader->path));
+    status = reader_open_again(&reader->reader, info, reader->path);
     if (status == STATUS_OK)
         *out = reader;
     else
