@@ -100,14 +100,6 @@ cleanup:
 
 enum { LINE = 1024 };
 
-/* Whether the rows are those that a member that knows no hashes has held out. */
-static bool is_held_out(const Judge *judge, const Member *member, const EvaluationImages *images) {
-    const DataOptions *one = &member->config.data, *own = &judge->config.data;
-    return images->images == NULL && images->part == DATA_TRAIN && images->rows != NULL &&
-           has_data_of(judge, member) && one->limit == own->limit && one->folds == own->folds &&
-           config_held_out_fold(&member->config) == config_held_out_fold(&judge->config);
-}
-
 /* Rank 0: how many of the images have their hash among those of a member's training rows. */
 static Status count_known(size_t *known, const RowHashes *trained, const EvaluationImages *images) {
     uint8_t image[DIGIT_PIXELS];
@@ -135,7 +127,6 @@ static Status describe_overlap(char line[LINE], const Judge *judge, const Member
     Status status = STATUS_OK;
     *line = '\0';
     if (trained->count == 0) {
-        if (is_held_out(judge, member, images)) return STATUS_OK;
         status = find_trained(&found, judge, member);
         if (status != STATUS_OK) return status;
         trained = &found;

@@ -77,15 +77,16 @@ static size_t find_row(const RowBlock *block, size_t row) {
     return low;
 }
 
-Status row_reader_block(RowReader *reader, const RowBlock *block, DatasetShare share) {
+void row_block_share(size_t *begin, size_t *end, const RowBlock *block, DatasetShare share) {
     const size_t first = block->rows[0] / LAYOUT_CHUNK;
     const size_t chunks = block->rows[block->count - 1] / LAYOUT_CHUNK + 1 - first;
-    const size_t begin = (first + shard_begin(share.i, chunks, share.of)) * LAYOUT_CHUNK;
-    const size_t end = (first + shard_begin(share.i + 1, chunks, share.of)) * LAYOUT_CHUNK;
-    for (size_t i = find_row(block, begin); i < block->count && block->rows[i] < end; i++) {
-        Status status = hold_row(reader, &reader->reader.train, block->rows[i]);
-        if (status != STATUS_OK) return status;
-        memcpy(block->images + i * DIGIT_PIXELS, held_image(reader, block->rows[i]), DIGIT_PIXELS);
-    }
-    return STATUS_OK;
+    *begin = find_row(block, (first + shard_begin(share.i, chunks, share.of)) * LAYOUT_CHUNK);
+    *end = find_row(block, (first + shard_begin(share.i + 1, chunks, share.of)) * LAYOUT_CHUNK);
+}
+
+Status row_reader_block(RowReader *reader, const RowBlock *block, DatasetShare share) {
+    size_t begin = 0, end = 0;
+    row_block_share(&begin, &end, block, share);
+    return row_reader_images(reader, DATA_TRAIN, block->images + begin * DIGIT_PIXELS,
+                             block->rows + begin, 0, end - begin);
 }

@@ -45,7 +45,7 @@ typedef struct Run {
     Checkpoint start;      /* rank 0: which ones ... */
     const char *started;   /* ... and from which file */
     float *best;           /* rank 0: the parameters of progress.best_epoch, once there is one */
-    RowHashes trained;     /* rank 0: of the training rows; none if memory does not hold those */
+    RowHashes trained;     /* rank 0: of the training rows, or of those that were read so far */
     RunWriter *writer;     /* rank 0 */
     bool writing;          /* a write is under way, or its outcome has not been heard of */
     bool writes_best;      /* best.h5 is part of it */

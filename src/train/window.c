@@ -1,11 +1,11 @@
 /* The window over training rows; see window.h.
  *
  * The memory holds a Seat for each rank of the node, then for each slot and rank the number of the
- * block whose share that rank has read into it, plus 1, then the slots. A slot is overwritten once
- * the block in it is before what every rank needs; that is never so for a rank that goes back, so
- * all ranks meet before they read anew. The readers do not call MPI. Refused: one reader for the
- * node, which many cores would wait for; a barrier per block, which makes every rank wait for the
- * slowest once more than the step does. */
+ * block whose share that rank has read into it, plus 1, then hashes of rows, then the slots. A slot
+ * is overwritten once the block in it is before what every rank needs; that is never so for a rank
+ * that goes back, so all ranks meet before they read anew. The readers do not call MPI. Refused:
+ * one reader for the node, which many cores would wait for; a barrier per block, which makes every
+ * rank wait for the slowest once more than the step does. */
 #include "window.h"
 
 #include <stdatomic.h>
@@ -31,12 +31,15 @@ struct Window {
     const Workload *workload;
     Sampler sampler;
     BlockWindow view;
-    DatasetShare share;     /* of each block's chunks: this rank's */
-    void *memory;           /* comm_shared: what follows */
-    Seat *seats;            /* (ranks) */
-    _Atomic uint64_t *have; /* (slots, ranks) */
-    uint8_t *images;        /* (slots, slot_rows, 28, 28) */
+    DatasetShare share;       /* of each block's chunks: this rank's */
+    void *memory;             /* comm_shared: what follows */
+    Seat *seats;              /* (ranks) */
+    _Atomic uint64_t *have;   /* (slots, ranks) */
+    _Atomic uint64_t *hashes; /* their count, as far as there is room, and they: (1 + room) */
+    size_t hash_room;
+    uint8_t *images; /* (slots, slot_rows, 28, 28) */
     RowReader *reader;
+    bool *hashed; /* (blocks): whether this rank's share is; the thread's */
     Background *background;
     uint64_t reading; /* the block under way */
     bool busy;
@@ -72,20 +75,28 @@ static Status choose_slots(Window *window, const DataOptions *options, uint64_t 
                        megabytes);
 }
 
-static size_t have_bytes(const Window *window) {
-    const size_t bytes = window->view.slots * window->share.of * sizeof *window->have;
+static size_t pad(size_t bytes) {
     return shard_capacity(bytes, MEMORY_ALIGNMENT) * MEMORY_ALIGNMENT;
+}
+
+/* For all hashes that are kept, and chance. */
+static size_t hash_room(const Sampler *sampler) {
+    return smaller(sampler->count, ROW_HASHES_MOST + ROW_HASHES_MOST / 64);
 }
 
 /* **Collective.** */
 static Status share_memory(Window *window) {
-    const size_t seats = window->share.of * sizeof *window->seats, have = have_bytes(window);
+    const size_t seats = window->share.of * sizeof *window->seats;
+    const size_t have = pad(window->view.slots * window->share.of * sizeof *window->have);
+    const size_t hashes = pad((1 + window->hash_room) * sizeof *window->hashes);
     const size_t images = window->view.slots * window->view.slot_rows * DIGIT_PIXELS;
-    Status status = comm_shared(&window->memory, window->workload->comm, seats + have + images);
+    Status status =
+        comm_shared(&window->memory, window->workload->comm, seats + have + hashes + images);
     if (status != STATUS_OK) return status;
     window->seats = window->memory;
     window->have = (_Atomic uint64_t *)((char *)window->memory + seats);
-    window->images = (uint8_t *)window->memory + seats + have;
+    window->hashes = (_Atomic uint64_t *)((char *)window->memory + seats + have);
+    window->images = (uint8_t *)window->memory + seats + have + hashes;
     window->view.images = window->images;
     return STATUS_OK;
 }
@@ -107,11 +118,28 @@ static RowBlock find_block(const Window *window, uint64_t number) {
                       .count = place.rows};
 }
 
+/* Hashes this rank's share of a block, once. */
+static void hash_share(Window *window, const RowBlock *block) {
+    const uint64_t mask = row_hashes_mask(window->sampler.count);
+    bool *hashed =
+        &window->hashed[(size_t)(block->rows - window->workload->split.train) / SAMPLER_BLOCK];
+    size_t begin = 0, end = 0;
+    row_block_share(&begin, &end, block, window->share);
+    for (size_t i = begin; i < end && !*hashed; i++) {
+        const uint64_t hash = row_hash(block->images + i * DIGIT_PIXELS);
+        if ((hash & mask) != 0) continue;
+        const uint64_t place = atomic_fetch_add(window->hashes, 1);
+        if (place < window->hash_room) atomic_store(window->hashes + 1 + place, hash);
+    }
+    *hashed = true;
+}
+
 /* The background's task. */
 static Status read_share(void *context) {
     Window *window = context;
     const RowBlock block = find_block(window, window->reading);
     Status status = row_reader_block(window->reader, &block, window->share);
+    if (status == STATUS_OK) hash_share(window, &block);
     if (status == STATUS_OK)
         atomic_store(have_of(window, window->reading, window->share.i), window->reading + 1);
     else
@@ -211,6 +239,17 @@ bool window_hold(Window *window, uint32_t epoch, uint64_t begin, uint64_t end) {
     }
 }
 
+Status window_add_hashes(RowHashes *hashes, const Window *window) {
+    const size_t count = smaller(atomic_load(window->hashes), window->hash_room);
+    uint64_t *values = NULL;
+    Status status = MEMORY_NEW(&values, count);
+    if (status != STATUS_OK) return status;
+    for (size_t i = 0; i < count; i++) values[i] = atomic_load(window->hashes + 1 + i);
+    status = row_hashes_add(hashes, values, count);
+    free(values);
+    return status;
+}
+
 Status window_failure(const Window *window) {
     if (window->failure == STATUS_OK) return STATUS_OK;
     return status_fail(window->failure, "%s", window->line);
@@ -229,6 +268,7 @@ static Status open_reader(Window *window, const DataOptions *options) {
                                       "without --enable-threadsafe: take one with it, or leave "
                                       "data.window at 0"));
     TRY(row_reader_open(&window->reader, &window->workload->dataset.info, options->path));
+    TRY(MEMORY_NEW(&window->hashed, sampler_blocks(&window->sampler)));
     TRY(background_new(&window->background));
 cleanup:
     return status;
@@ -243,6 +283,7 @@ Status window_new(Window **out, const Workload *workload, const DataOptions *opt
     TRY(comm_agree(comm, MEMORY_NEW(&window, 1)));
     window->workload = workload;
     window->sampler = *sampler;
+    window->hash_room = hash_room(sampler);
     window->share = (DatasetShare){(size_t)comm_node_rank(comm), (size_t)comm_node_size(comm)};
     TRY(comm_agree(comm, choose_slots(window, options, step)));
     TRY(comm_agree(comm, open_reader(window, options)));
@@ -257,6 +298,7 @@ void window_destroy(Window *window) {
     if (window == NULL) return;
     background_destroy(window->background);
     row_reader_close(window->reader);
+    free(window->hashed);
     if (window->memory != NULL) comm_shared_free(window->workload->comm, window->memory);
     free(window);
 }

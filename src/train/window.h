@@ -12,6 +12,7 @@
 
 #include "mnist_dist/base/shard.h"
 #include "mnist_dist/data/batch.h"
+#include "mnist_dist/data/row_hashes.h"
 #include "mnist_dist/train/workload.h"
 
 typedef struct Window Window;
@@ -32,6 +33,9 @@ const BlockWindow *window_view(const Window *window);
  * there, to be read until the next call. False if they cannot be had: then some rank of the node
  * has a window_failure. */
 bool window_hold(Window *window, uint32_t epoch, uint64_t begin, uint64_t end);
+
+/* Takes in the hashes of all training rows that the node's ranks have read so far. */
+Status window_add_hashes(RowHashes *hashes, const Window *window);
 
 /* What this rank could not read, with its line pending; STATUS_OK if it could. */
 Status window_failure(const Window *window);

@@ -30,5 +30,8 @@ typedef struct RowBlock {
     size_t count;
 } RowBlock;
 
-/* Fills a share of the block: the rows of the share's part of the chunks that hold it. */
+/* Which of the block's rows are a share's: those in its part of the chunks that hold the block. */
+void row_block_share(size_t *begin, size_t *end, const RowBlock *block, DatasetShare share);
+
+/* Fills a share of the block. */
 Status row_reader_block(RowReader *reader, const RowBlock *block, DatasetShare share);
