@@ -73,8 +73,14 @@ void h5file_release(H5File *file, const char *object, herr_t (*close_id)(hid_t),
     if (id >= 0 && close_id(id) < 0) library_failed(file, object, "cannot be completed");
 }
 
+/* The error stack is the thread's, which need not be that which opened the file. */
+static void silence_library(void) {
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+}
+
 /* What comes before each operation, and so is a beat of this process. */
 Status h5file_ready(const H5File *file) {
+    silence_library();
     heartbeat_beat();
     if (file->failure == STATUS_OK) return STATUS_OK;
     return status_fail(file->failure, "%s", file->line);
@@ -91,7 +97,7 @@ static void start_library(void) {
 static Status new_file(H5File **out, const char *name, Status blame) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, start_library);
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL); /* the error stack is the thread's */
+    silence_library();
     *out = calloc(1, sizeof **out);
     if (*out == NULL) return status_fail(STATUS_FAILED, "%s: out of memory", name);
     (*out)->id = H5I_INVALID_HID;
@@ -262,6 +268,11 @@ void h5file_destroy(H5File *file) {
     if (file->id >= 0) H5Fclose(file->id);
     h5source_close(file->source);
     free(file);
+}
+
+bool h5file_is_threadsafe(void) {
+    hbool_t is_threadsafe = false;
+    return H5is_library_threadsafe(&is_threadsafe) >= 0 && is_threadsafe;
 }
 
 void h5file_version(char text[32]) {

@@ -22,6 +22,7 @@
 #include "h5file_parts.h"
 #include "mnist_dist/base/digest.h"
 #include "mnist_dist/base/memory.h"
+#include "mnist_dist/base/shard.h"
 
 static const char MAGIC[16] = "mnist_dist seal";
 static const char HDF5_SIGNATURE[8] = "\211HDF\r\n\032\n";
@@ -256,12 +257,17 @@ bool h5source_read(void *bytes, H5Source *source, size_t offset, size_t count) {
     return read_sealed((char *)bytes + front, source, offset + front, there - front);
 }
 
-Status h5file_check_rest(H5File *file) {
+Status h5file_check_share(H5File *file, size_t i, size_t of) {
     H5Source *source = file->source;
     if (file->failure != STATUS_OK || source == NULL || source->digests == NULL)
         return h5file_ready(file);
-    for (size_t i = 0; i < piece_count(source->length); i++)
-        if (!source->checked[i] && !hold_piece(source, i))
+    const size_t pieces = piece_count(source->length), end = shard_begin(i + 1, pieces, of);
+    for (size_t piece = shard_begin(i, pieces, of); piece < end; piece++)
+        if (!source->checked[piece] && !hold_piece(source, piece))
             return h5file_refuse(file, "", "%s", source->damage);
     return STATUS_OK;
+}
+
+Status h5file_check_rest(H5File *file) {
+    return h5file_check_share(file, 0, 1);
 }

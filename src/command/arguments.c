@@ -296,13 +296,14 @@ Status arguments_override(Config *config, const Arguments *arguments) {
     return STATUS_OK;
 }
 
-Status arguments_count(size_t *count, const char *option, const char *text, size_t most) {
+Status arguments_count(size_t *count, const char *option, const char *text, size_t least,
+                       size_t most) {
     char *end = NULL;
     if (text == NULL) return STATUS_OK;
     long value = strtol(text, &end, 10);
-    if (value < 1 || (size_t)value > most || *end != '\0')
-        return status_fail(STATUS_USAGE, "command line: %s %.100s: expected a number from 1 to %zu",
-                           option, text, most);
+    if (end == text || value < (long)least || (size_t)value > most || *end != '\0')
+        return status_fail(STATUS_USAGE, "command line: %s %.100s: expected a number from %zu to %zu",
+                           option, text, least, most);
     *count = (size_t)value;
     return STATUS_OK;
 }

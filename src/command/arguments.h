@@ -18,6 +18,7 @@
 typedef enum CommandId {
     COMMAND_TRAIN,
     COMMAND_IMPORT,
+    COMMAND_SYNTH,
     COMMAND_IMPORT_MODEL,
     COMMAND_EVALUATE,
     COMMAND_PREDICT,
@@ -74,6 +75,9 @@ struct Arguments {
     const char *seeds;       /* --seeds, or NULL */
     const char *to;          /* --to, or NULL */
     const char *max_time;    /* --max-time, or NULL */
+    const char *rows;        /* --rows, or NULL */
+    const char *test;        /* --test, or NULL */
+    const char *seed;        /* --seed, or NULL */
     const char *resume;      /* --resume: "auto" (the default), "never", or a checkpoint's path */
     const char *help;        /* --help: "", or the key that it asks about; NULL without it */
     bool allow_overlap;
@@ -90,9 +94,10 @@ void arguments_destroy(Arguments *arguments);
  * a file's. */
 Status arguments_override(Config *config, const Arguments *arguments);
 
-/* The number from 1 to `most` that an option's text says; *count is left alone if that is NULL.
- * STATUS_USAGE names the option. */
-Status arguments_count(size_t *count, const char *option, const char *text, size_t most);
+/* The number from `least` to `most` that an option's text says; *count is left alone if that is
+ * NULL. STATUS_USAGE names the option. */
+Status arguments_count(size_t *count, const char *option, const char *text, size_t least,
+                       size_t most);
 
 /* Writes the help: of the key that it asks about, of the command that was named, or of the program.
  * STATUS_USAGE with the nearest if there is no such key. */

@@ -52,9 +52,8 @@ static void print_program_help(FILE *out) {
           out);
     for (size_t i = 0; COMMAND_GROUPS[i] != NULL; i++) print_group(out, COMMAND_GROUPS[i]);
     fputs("\nMore      COMMAND --help  the command's options; train's has all keys\n"
-          "          --help=KEY      one key, as in --help=training.epochs\n"
+          "          --help=KEY      one key, as in --help=training.epochs; --version\n"
           "          --print-config  the configuration, and where each value came from\n"
-          "          --version       the version\n"
           "\nExit code 0 done; 1 failed; 2 usage or configuration; 3 data; 4 checkpoint;\n"
           "          5 diverged; 6 a rank hung or a replica differed; 75 stopped: resume it\n",
           out);

@@ -18,7 +18,10 @@ enum {
     ALLOW_OVERLAP = 1 << 10,
     MAX_TIME = 1 << 11,
     TO = 1 << 12,
-    ANY = 1 << 13 | 1 << 14 /* help and version */
+    ROWS = 1 << 13,
+    TEST = 1 << 14,
+    SEED = 1 << 15,
+    ANY = 1 << 16 | 1 << 17 /* help and version */
 };
 
 /* In the order of the bits above. */
@@ -44,6 +47,9 @@ const Option OPTIONS[OPTION_COUNT] = {
      "stop with a checkpoint so as to end within TIME: minutes, hours:minutes:seconds, days-hours"},
     {"to", 0, "FORMAT", offsetof(Arguments, to), NULL,
      "onnx, safetensors, npz, keras (.keras) or weights (.weights.h5)"},
+    {"rows", 0, "N", offsetof(Arguments, rows), NULL, "so many training rows"},
+    {"test", 0, "M", offsetof(Arguments, test), NULL, "and so many test rows; else none"},
+    {"seed", 0, "S", offsetof(Arguments, seed), NULL, "other rows for each number; else 0"},
     {"help", 'h', "[=KEY]", offsetof(Arguments, help), NULL,
      "print help: of the command that is named; --help=KEY of a configuration key"},
     {"version", 'V', NULL, offsetof(Arguments, version), NULL, "print the version"},
@@ -80,6 +86,16 @@ const Command COMMANDS[] = {
      .options = OUTPUT | ANY,
      .least = 1,
      .most = 2,
+     .needs_output = true},
+    {.id = COMMAND_SYNTH,
+     .name = "synth",
+     .group = "Data",
+     .run = command_synth,
+     .synopsis = "--rows N [--test M] [--seed S] -o digits.h5",
+     .help = "make digits.h5 of drawn digits, any number of them",
+     .details = "A row hangs on the seed and its number alone, and the file's bytes on no number "
+                "of threads.",
+     .options = OUTPUT | ROWS | TEST | SEED | ANY,
      .needs_output = true},
     {.id = COMMAND_IMPORT_MODEL,
      .name = "import-model",

@@ -23,3 +23,4 @@ Status command_import_model(Comm *comm, const Arguments *arguments);
 Status command_export(Comm *comm, const Arguments *arguments);
 Status command_report(Comm *comm, const Arguments *arguments);
 Status command_import(Comm *comm, const Arguments *arguments);
+Status command_synth(Comm *comm, const Arguments *arguments);

@@ -71,7 +71,7 @@ static Status plan(Comparison *comparison) {
     const Arguments *arguments = comparison->arguments;
     size_t count = arguments->file_count;
     Status status;
-    TRY(arguments_count(&comparison->seeds, "--seeds", arguments->seeds, MOST_SEEDS));
+    TRY(arguments_count(&comparison->seeds, "--seeds", arguments->seeds, 1, MOST_SEEDS));
     TRY(check_keys(arguments));
     TRY(MEMORY_NEW(&comparison->configs, count));
     for (size_t i = 0; i < count; i++)

@@ -47,7 +47,7 @@ Status judge_open(Judge *judge, Comm *comm, const Arguments *arguments) {
     *judge = (Judge){.comm = comm, .member_count = arguments->file_count};
     Config *config = &judge->config;
     Status status = STATUS_OK;
-    TRY(arguments_count(&judge->views, "--tta", arguments->tta, AUGMENT_VIEWS));
+    TRY(arguments_count(&judge->views, "--tta", arguments->tta, 1, AUGMENT_VIEWS));
     TRY(comm_agree(comm, MEMORY_NEW(&judge->members, judge->member_count)));
     for (size_t i = 0; i < judge->member_count; i++)
         TRY(member_read(&judge->members[i], comm, arguments, arguments->files[i]));
@@ -88,6 +88,7 @@ static Status find_trained(RowHashes *trained, const Judge *judge, const Member 
     const DataOptions *data = &member->config.data;
     Split split = {0};
     Status status = STATUS_OK;
+    if (dataset->train_images == NULL) return STATUS_OK;
     if (!has_data_of(judge, member) || data->limit != judge->config.data.limit) return STATUS_OK;
     TRY(split_new(&split, dataset->train_labels, dataset->info.train_rows, (size_t)data->folds,
                   (size_t)config_held_out_fold(&member->config)));
@@ -99,20 +100,39 @@ cleanup:
 
 enum { LINE = 1024 };
 
+/* Rank 0: how many of the images have their hash among those of a member's training rows. */
+static Status count_known(size_t *known, const RowHashes *trained, const EvaluationImages *images) {
+    uint8_t image[DIGIT_PIXELS];
+    *known = 0;
+    if (images->images != NULL) {
+        *known = row_hashes_known(trained, images->images, images->rows, images->count);
+        return STATUS_OK;
+    }
+    for (size_t i = 0; i < images->count && trained->count > 0; i++) {
+        const uint32_t *row = images->rows != NULL ? images->rows + i : NULL;
+        Status status = row_reader_images(images->reader, images->part, image, row, i, 1);
+        if (status != STATUS_OK) return status;
+        *known += row_hashes_known(trained, image, NULL, 1);
+    }
+    return STATUS_OK;
+}
+
 /* Rank 0: what is wrong with judging this member by these rows; "" if nothing is. */
 static Status describe_overlap(char line[LINE], const Judge *judge, const Member *member,
                                const EvaluationImages *images) {
     const char *data = judge->config.data.path;
     RowHashes found = {0};
     const RowHashes *trained = &member->trained;
+    size_t known = 0;
+    Status status = STATUS_OK;
     *line = '\0';
     if (trained->count == 0) {
-        Status status = find_trained(&found, judge, member);
+        status = find_trained(&found, judge, member);
         if (status != STATUS_OK) return status;
         trained = &found;
     }
-    size_t known = row_hashes_known(trained, images->images, images->rows, images->count);
-    if (trained->count == 0)
+    status = count_known(&known, trained, images);
+    if (status == STATUS_OK && trained->count == 0)
         snprintf(line, LINE, "%.400s: does not tell whether it was trained on rows of %.400s",
                  member->path, data);
     else if (known > 0)
@@ -120,7 +140,7 @@ static Status describe_overlap(char line[LINE], const Judge *judge, const Member
                  "%.400s: was trained on %zu of the %zu rows of %.400s that are to judge it",
                  member->path, known, images->count, data);
     row_hashes_free(&found);
-    return STATUS_OK;
+    return status;
 }
 
 Status judge_check_overlap(const Judge *judge, const EvaluationImages *images, bool allow) {

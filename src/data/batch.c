@@ -48,34 +48,58 @@ static void scale_image(float *restrict out, const uint8_t *restrict image) {
     for (int i = 0; i < DIGIT_PIXELS; i++) out[i] = (float)image[i] / 255.0f;
 }
 
-/* out (28, 28): a training row as it is shown in an epoch. */
-static void show_row(float *out, const BatchSource *source, uint32_t epoch, uint32_t row) {
-    const RngStream stream = {
-        .seed = source->sampler.seed, .purpose = RNG_AUGMENT, .time = epoch, .sample = row};
-    augment_sample(out, source->dataset->train_images + (size_t)row * DIGIT_PIXELS,
-                   &source->augmentation, &stream);
+/* A training row: of the dataset, and where its pixels are. */
+typedef struct Sample {
+    uint32_t row;
+    uint8_t label;
+    const uint8_t *image;
+} Sample;
+
+static const uint8_t *find_image(const BatchSource *source, uint32_t epoch,
+                                 const SamplerPlace *place, uint32_t row) {
+    const BlockWindow *window = source->window;
+    if (window == NULL) return source->dataset->train_images + (size_t)row * DIGIT_PIXELS;
+    const uint64_t slot = sampler_sequence(&source->sampler, epoch, place->place) % window->slots;
+    return window->images + (slot * window->slot_rows + place->within) * DIGIT_PIXELS;
 }
 
-/* Makes sample i a mixture. */
-static void mix_sample(Batch *batch, size_t i, const BatchSource *source, uint32_t epoch) {
-    float other[DIGIT_PIXELS];
+static Sample find_sample(const BatchSource *source, uint32_t epoch, const SamplerPlace *place) {
+    const uint32_t row = source->split->train[place->block * SAMPLER_BLOCK + place->within];
+    return (Sample){row, source->dataset->train_labels[row], find_image(source, epoch, place, row)};
+}
+
+/* out (28, 28): a training row as it is shown in an epoch. */
+static void show_sample(float *out, const BatchSource *source, uint32_t epoch,
+                        const Sample *sample) {
+    const RngStream stream = {
+        .seed = source->sampler.seed, .purpose = RNG_AUGMENT, .time = epoch, .sample = sample->row};
+    augment_sample(out, sample->image, &source->augmentation, &stream);
+}
+
+/* Makes sample i, which is at `place`, a mixture. */
+static void mix_sample(Batch *batch, size_t i, const BatchSource *source, uint32_t epoch,
+                       SamplerPlace place) {
+    float shown[DIGIT_PIXELS];
     float *image = batch->images + i * DIGIT_PIXELS, *target = batch->targets + i * DIGIT_CLASSES;
-    const Mixture mixture = batch_mixture(source, epoch, batch->ids[i]);
+    const Mixture mixture = batch_mixture(source, epoch, batch->ids[i], place.rows);
     const float share = (float)mixture.share;
-    show_row(other, source, epoch, mixture.row);
-    for (int p = 0; p < DIGIT_PIXELS; p++) image[p] = share * image[p] + (1.0f - share) * other[p];
+    place.within = mixture.within;
+    const Sample other = find_sample(source, epoch, &place);
+    show_sample(shown, source, epoch, &other);
+    for (int p = 0; p < DIGIT_PIXELS; p++) image[p] = share * image[p] + (1.0f - share) * shown[p];
     for (int c = 0; c < DIGIT_CLASSES; c++) target[c] *= share;
-    target[source->dataset->train_labels[mixture.row]] += 1.0f - share;
+    target[other.label] += 1.0f - share;
 }
 
 void batch_fill_training(Batch *batch, const BatchSource *source, uint32_t epoch, uint64_t first,
                          size_t count) {
     batch->count = count;
     for (size_t i = 0; i < count; i++) {
-        const uint32_t row = source->split->train[sampler_row(&source->sampler, epoch, first + i)];
-        show_row(batch->images + i * DIGIT_PIXELS, source, epoch, row);
-        name_sample(batch, i, row, source->dataset->train_labels[row]);
-        if (source->augmentation.mixup > 0.0) mix_sample(batch, i, source, epoch);
+        const SamplerPlace place = sampler_place(&source->sampler, epoch, first + i);
+        const Sample sample = find_sample(source, epoch, &place);
+        show_sample(batch->images + i * DIGIT_PIXELS, source, epoch, &sample);
+        name_sample(batch, i, sample.row, sample.label);
+        if (source->augmentation.mixup > 0.0) mix_sample(batch, i, source, epoch, place);
         smooth_target(batch->targets + i * DIGIT_CLASSES, source->label_smoothing);
     }
 }

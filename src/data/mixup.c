@@ -23,13 +23,11 @@ static double draw_beta(double alpha, const RngStream *stream, uint32_t first) {
     }
 }
 
-Mixture batch_mixture(const BatchSource *source, uint32_t epoch, uint32_t row) {
+Mixture batch_mixture(const BatchSource *source, uint32_t epoch, uint32_t row, uint64_t rows) {
     const RngStream stream = {
         .seed = source->sampler.seed, .purpose = RNG_MIXUP, .time = epoch, .sample = row};
-    const Split *split = source->split;
     uint32_t words[4];
     rng_words(words, &stream, 0);
     const double share = draw_beta(source->augmentation.mixup, &stream, 1);
-    return (Mixture){split->train[(uint64_t)words[0] * split->train_count >> 32],
-                     fmax(share, 1.0 - share)};
+    return (Mixture){words[0] * rows >> 32, fmax(share, 1.0 - share)};
 }

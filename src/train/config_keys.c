@@ -36,6 +36,8 @@ const ConfigKey CONFIG_KEYS[] = {
     WHOLE(data.limit, CHANGES_ANSWER, "0", 0, 4294967295, "use the first rows only; 0: all"),
     WHOLE(data.folds, CHANGES_ANSWER, "10", 0, 1000, "one part is held out; 0: hold out none"),
     WHOLE_OR("auto", data.fold, CHANGES_ANSWER, "auto", 0, 999, "held-out part; auto: by seed"),
+    WHOLE(data.window, CHANGES_NOTHING, "0", 0, 1e9,
+          "MB of images that a node holds, read as needed; 0: all"),
 
     TEXT(model.layers, KEY_LAYERS, CHANGES_ANSWER, BASELINE_LAYERS, "from first to last"),
     CHOICE(model.compute, CHANGES_ANSWER, "float32", COMPUTE_NAMES,

@@ -10,6 +10,7 @@
 
 #include "mnist_dist/base/heartbeat.h"
 #include "mnist_dist/base/memory.h"
+#include "mnist_dist/base/minmax.h"
 #include "mnist_dist/base/shard.h"
 #include "mnist_dist/data/augment.h"
 #include "mnist_dist/data/batch.h"
@@ -36,9 +37,12 @@ typedef struct Evaluation {
     Evaluator *evaluator;
     const float *params;
     const EvaluationImages *images;
-    size_t first_block;   /* of the round */
-    Tally *tallies;       /* (blocks) */
-    float *probabilities; /* (count, 10), or NULL */
+    size_t first_block;    /* of the round */
+    EvaluationImages seen; /* of the round: all images, or those that were read for it ... */
+    size_t seen_first;     /* ... of which this is the first */
+    uint8_t *held;         /* (round, 28, 28), (round): what was read; NULL if nothing is */
+    Tally *tallies;        /* (blocks) */
+    float *probabilities;  /* (count, 10), or NULL */
 } Evaluation;
 
 static Status allocate(Evaluator *evaluator) {
@@ -107,7 +111,7 @@ static Tally judge_views(const Evaluation *run, EvaluatorThread *own, float *pro
     float mean[EVALUATION_BLOCK * DIGIT_CLASSES] = {0}, one[EVALUATION_BLOCK * DIGIT_CLASSES];
     const size_t views = run->evaluator->views, numbers = own->batch.count * DIGIT_CLASSES;
     for (size_t view = 0; view < views; view++) {
-        if (view > 0) look(&own->batch, run->images, view);
+        if (view > 0) look(&own->batch, &run->seen, view);
         loss_softmax(one, forward(run, own), own->batch.count);
         for (size_t i = 0; i < numbers; i++) mean[i] += one[i];
     }
@@ -126,13 +130,44 @@ static void evaluate_block(void *context, size_t i, size_t thread) {
     size_t first = block * EVALUATION_BLOCK;
     size_t left = images->count - first;
     size_t count = left < EVALUATION_BLOCK ? left : EVALUATION_BLOCK;
-    const uint32_t *rows = images->rows != NULL ? images->rows + first : NULL;
+    const EvaluationImages *seen = &run->seen;
+    const size_t at = first - run->seen_first;
+    const uint32_t *rows = seen->rows != NULL ? seen->rows + at : NULL;
     float *probabilities =
         run->probabilities != NULL ? run->probabilities + first * DIGIT_CLASSES : NULL;
 
-    batch_fill_rows(&own->batch, images->images, images->labels, rows, first, count);
+    batch_fill_rows(&own->batch, seen->images, seen->labels, rows, at, count);
     run->tallies[block] = run->evaluator->views > 1 ? judge_views(run, own, probabilities)
                                                     : judge_batch(run, own, probabilities);
+}
+
+static size_t blocks_per_round(const Evaluator *evaluator) {
+    return BLOCKS_PER_ROUND * pool_threads(evaluator->pool);
+}
+
+/* Reads the images of `count` blocks, if they are not there. */
+static Status see_round(Evaluation *run, size_t count) {
+    const EvaluationImages *images = run->images;
+    const size_t most = blocks_per_round(run->evaluator) * EVALUATION_BLOCK;
+    const size_t first = run->first_block * EVALUATION_BLOCK;
+    if (run->held == NULL || count == 0) return STATUS_OK;
+    const size_t end = smaller(first + count * EVALUATION_BLOCK, images->count);
+    const uint32_t *rows = images->rows != NULL ? images->rows + first : NULL;
+    uint8_t *labels = run->held + most * DIGIT_PIXELS;
+    for (size_t i = 0; i < end - first; i++)
+        labels[i] = images->labels[rows != NULL ? rows[i] : first + i];
+    run->seen = (EvaluationImages){.images = run->held, .labels = labels, .count = end - first};
+    run->seen_first = first;
+    return row_reader_images(images->reader, images->part, run->held, rows, first, end - first);
+}
+
+/* **Collective.** Whether all ranks go on: nobody was interrupted, everybody could read. */
+static Status agree_on_round(const Evaluation *run, Status mine) {
+    const Evaluator *evaluator = run->evaluator;
+    const bool stop = evaluator->interrupted != NULL && evaluator->interrupted();
+    const int worst = comm_max(evaluator->comm, mine != STATUS_OK ? 2 : stop ? 1 : 0);
+    if (worst == 2) return comm_agree(evaluator->comm, mine);
+    return worst == 0 ? STATUS_OK : status_fail(STATUS_STOPPED, "stopped while evaluating");
 }
 
 /* **Collective.** All blocks of this rank, in rounds that all ranks share. */
@@ -141,15 +176,14 @@ static Status run_rounds(Evaluation *run) {
     size_t ranks = (size_t)comm_size(evaluator->comm), rank = (size_t)comm_rank(evaluator->comm);
     size_t blocks = block_count(run->images);
     size_t end = shard_begin(rank + 1, blocks, ranks);
-    size_t per_round = BLOCKS_PER_ROUND * pool_threads(evaluator->pool);
+    size_t per_round = blocks_per_round(evaluator);
     size_t rounds = shard_capacity(shard_capacity(blocks, ranks), per_round);
     run->first_block = shard_begin(rank, blocks, ranks);
     for (size_t round = 0; round < rounds; round++) {
-        bool stop = evaluator->interrupted != NULL && evaluator->interrupted();
-        if (comm_max(evaluator->comm, stop))
-            return status_fail(STATUS_STOPPED, "stopped while evaluating");
         size_t left = end - run->first_block;
         size_t count = left < per_round ? left : per_round;
+        Status status = agree_on_round(run, see_round(run, count));
+        if (status != STATUS_OK) return status;
         pool_run(evaluator->pool, count, evaluate_block, run);
         run->first_block += count;
     }
@@ -172,12 +206,18 @@ Status evaluator_run(Evaluator *evaluator, Tally *tally, float *probabilities, c
                      const EvaluationImages *images) {
     Comm *comm = evaluator->comm;
     size_t blocks = block_count(images);
-    Evaluation run = {
-        .evaluator = evaluator, .params = params, .images = images, .probabilities = probabilities};
+    Evaluation run = {.evaluator = evaluator,
+                      .params = params,
+                      .images = images,
+                      .seen = *images,
+                      .probabilities = probabilities};
+    size_t round = blocks_per_round(evaluator) * EVALUATION_BLOCK;
     size_t *ends = NULL;
     heartbeat_phase(PHASE_EVALUATE);
     Status status = MEMORY_NEW(&run.tallies, blocks);
     if (status == STATUS_OK) status = MEMORY_NEW(&ends, (size_t)comm_size(comm));
+    if (status == STATUS_OK && images->images == NULL)
+        status = MEMORY_NEW(&run.held, round * (DIGIT_PIXELS + 1));
     TRY(comm_agree(comm, status));
     TRY(run_rounds(&run));
     share(comm, run.tallies, sizeof(Tally), 1, blocks, blocks, ends);
@@ -186,6 +226,7 @@ Status evaluator_run(Evaluator *evaluator, Tally *tally, float *probabilities, c
               images->count, ends);
     *tally = tally_sum(run.tallies, blocks);
 cleanup:
+    free(run.held);
     free(run.tallies);
     free(ends);
     return status;

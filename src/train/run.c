@@ -55,12 +55,14 @@ static Status write_config(const Run *run) {
 static Status prepare_records(Run *run) {
     const Workload *workload = &run->workload;
     Status status = STATUS_OK;
-    if (run->config->output.report == REPORT_AT_CHECKPOINTS)
+    if (run->config->output.report == REPORT_AT_CHECKPOINTS &&
+        workload->split.validation_count <= RUN_SHOWN)
         TRY(MEMORY_NEW(&run->probabilities, workload->split.validation_count * DIGIT_CLASSES));
     if (comm_rank(run->comm) != 0) return STATUS_OK;
     TRY(MEMORY_NEW(&run->best, model_parameter_count(run->model)));
-    TRY(row_hashes_new(&run->trained, workload->dataset.train_images, workload->split.train,
-                       workload->split.train_count));
+    if (workload->reader == NULL)
+        TRY(row_hashes_new(&run->trained, workload->dataset.train_images, workload->split.train,
+                           workload->split.train_count));
     TRY(run_writer_new(&run->writer, run));
 cleanup:
     return status;
@@ -267,6 +269,20 @@ static Status save_stop(Run *run) {
                        (unsigned long long)progress->step);
 }
 
+/* **Collective.** After rows could not be read, whose line is pending on all ranks: a checkpoint.
+ */
+static Status save_unread(Run *run) {
+    char line[1024];
+    snprintf(line, sizeof line, "%s", status_message());
+    status_clear();
+    Status status = run_save(run, RUN_STOPPED, false);
+    if (status != STATUS_OK) return status;
+    return status_fail(STATUS_DATA,
+                       "%s; %s has a checkpoint of step %llu: mend the file and run the same "
+                       "command to go on",
+                       line, run->directory, (unsigned long long)run->trainer->progress.step);
+}
+
 /* **Collective.** What rank 0 found out is made known to all. */
 static Status agree_on_start(Run *run, bool *found, bool *finished, Status status) {
     status = comm_agree(run->comm, status);
@@ -341,6 +357,7 @@ static Status go(Run *run, Checkpoint *checkpoint, bool found, const RunRequest 
     TRY(announce(run));
     status = train_epochs(run);
     if (status == STATUS_STOPPED) status = save_stop(run);
+    if (status == STATUS_DATA) status = save_unread(run);
     run_log_end(run, status);
 cleanup:
     return status;

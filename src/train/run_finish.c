@@ -9,15 +9,42 @@
 #include "mnist_dist/train/submission.h"
 #include "run_parts.h"
 
-/* **Collective.** Evaluates images and logs their line and, for validation, the table. */
-static Status log_validation(Run *run, const float *params, float *probabilities,
-                             const EvaluationImages *images) {
+static void add_confusion(Confusion *to, const Confusion *from) {
+    for (size_t i = 0; i < DIGIT_CLASSES * (size_t)DIGIT_CLASSES; i++)
+        (&to->cells[0][0])[i] += (&from->cells[0][0])[i];
+}
+
+/* **Collective.** Evaluates the held-out rows, RUN_SHOWN at a time, whose probabilities end up in
+ * `probabilities`; those of the first are left there, and rank 0 writes predictions.h5 of them. */
+static Status evaluate_validation(Run *run, const float *params, float *probabilities, Tally *tally,
+                                  Confusion *confusion) {
+    const EvaluationImages all = workload_validation(&run->workload);
+    Status status = STATUS_OK;
+    *tally = (Tally){0};
+    *confusion = (Confusion){0};
+    for (size_t first = 0; first < all.count; first += RUN_SHOWN) {
+        EvaluationImages some = all;
+        Tally one;
+        Confusion counts;
+        some.rows += first;
+        some.count = smaller(RUN_SHOWN, all.count - first);
+        TRY(evaluator_run(run->evaluator, &one, probabilities, params, &some));
+        confusion_count(&counts, probabilities, &some);
+        add_confusion(confusion, &counts);
+        tally_add(tally, &one);
+        if (first == 0 && comm_rank(run->comm) == 0) run_write_predictions(run, probabilities);
+    }
+cleanup:
+    return status;
+}
+
+/* **Collective.** Logs the line and the table of the best network. */
+static Status log_validation(Run *run, const float *params, float *probabilities) {
     Tally tally;
     Confusion confusion;
     char *table = NULL;
-    Status status = evaluator_run(run->evaluator, &tally, probabilities, params, images);
+    Status status = evaluate_validation(run, params, probabilities, &tally, &confusion);
     if (status != STATUS_OK) return status;
-    confusion_count(&confusion, probabilities, images);
     status = confusion_text(&table, &confusion);
     if (status == STATUS_OK)
         log_line("validation of epoch %llu's network, the best: accuracy %.2f %% (%lld of %lld), "
@@ -60,21 +87,22 @@ static Status predict_test(Run *run, const float *params, float *probabilities,
 }
 
 Status run_finish(Run *run) {
-    EvaluationImages validation = workload_validation(&run->workload);
     EvaluationImages test = workload_test(&run->workload);
+    const size_t held_out = run->workload.split.validation_count;
     Status saved = run_save_unsaved(run);
     if (saved != STATUS_OK) return saved;
     size_t parameters = model_parameter_count(run->model);
     float *params = NULL, *probabilities = NULL;
     Status status = MEMORY_NEW(&params, parameters);
     if (status == STATUS_OK)
-        status = MEMORY_NEW(&probabilities, DIGIT_CLASSES * larger(validation.count, test.count));
+        status = MEMORY_NEW(&probabilities,
+                            DIGIT_CLASSES * larger(smaller(RUN_SHOWN, held_out), test.count));
     TRY(comm_agree(run->comm, status));
     if (comm_rank(run->comm) == 0) memcpy(params, run->best, parameters * sizeof *params);
     comm_broadcast(run->comm, params, parameters * sizeof *params, 0);
 
-    if (validation.count > 0) TRY(log_validation(run, params, probabilities, &validation));
-    if (comm_rank(run->comm) == 0) run_write_predictions(run, probabilities);
+    if (held_out > 0) TRY(log_validation(run, params, probabilities));
+    if (held_out == 0 && comm_rank(run->comm) == 0) run_write_predictions(run, probabilities);
     if (test.count == 0)
         log_line("%s holds no test images: no submission.csv is written", run->config->data.path);
     else if (run->config->output.predict)

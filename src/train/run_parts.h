@@ -28,6 +28,8 @@
 
 typedef struct RunWriter RunWriter; /* run_writer.h */
 
+enum { RUN_SHOWN = 65536 }; /* held-out images that predictions.h5, and so the page, has at most */
+
 typedef struct Run {
     Comm *comm;
     const Config *config;
@@ -43,7 +45,7 @@ typedef struct Run {
     Checkpoint start;      /* rank 0: which ones ... */
     const char *started;   /* ... and from which file */
     float *best;           /* rank 0: the parameters of progress.best_epoch, once there is one */
-    RowHashes trained;     /* rank 0: of the training rows */
+    RowHashes trained;     /* rank 0: of the training rows, or of those that were read so far */
     RunWriter *writer;     /* rank 0 */
     bool writing;          /* a write is under way, or its outcome has not been heard of */
     bool writes_best;      /* best.h5 is part of it */
@@ -56,7 +58,8 @@ typedef struct Run {
     uint64_t epoch_images; /* trained since then */
     double drawn, shown;   /* when the progress line was last drawn, the file last written */
     PhaseTimes noted;      /* of this rank when the last epoch ended */
-    float *probabilities;  /* (held out, 10) of the last epoch if output.report is checkpoints */
+    float *probabilities;  /* (held out, 10) of the last epoch if output.report is checkpoints; NULL
+                              if they are more than RUN_SHOWN */
     const RunRequest *request;
 } Run;
 
@@ -124,8 +127,8 @@ Status run_set_back(Run *run);
  * run_set_back would look for into the run's directory, or warns that there is none. */
 void run_setback_adopt(const Run *run, const Checkpoint *checkpoint, const char *path);
 
-/* Rank 0: writes predictions.h5 of the best network, whose probabilities (held out, 10) these are;
- * warns if it cannot. */
+/* Rank 0: writes predictions.h5 of the best network, whose probabilities (held out, 10) these are,
+ * of the first RUN_SHOWN at least; warns if it cannot. */
 void run_write_predictions(const Run *run, const float *probabilities);
 
 /* **Collective.** Checks the state (trainer_check), then starts to write a checkpoint marked `mark`

@@ -89,6 +89,8 @@ static Status fill_trainer(Run *run, Checkpoint *checkpoint) {
     trainer->history = checkpoint->history;
     checkpoint->history = (History){0};
     run_best_from(run, checkpoint);
+    if (trainer->window != NULL)
+        return row_hashes_add(&run->trained, checkpoint->trained.values, checkpoint->trained.count);
     return STATUS_OK;
 }
 

@@ -11,6 +11,7 @@
 #include "mnist_dist/base/log.h"
 #include "mnist_dist/base/machine.h"
 #include "run_writer.h"
+#include "window.h"
 
 enum { FAILED_SAVES_IN_A_ROW = 3 };
 
@@ -80,10 +81,12 @@ void run_note_write(Run *run) {
 
 /* Rank 0. A stop and the end cannot do without their checkpoint. */
 static Status save(Run *run, RunStatus mark, bool best) {
-    Checkpoint now = run_snapshot(run, mark);
     bool needed = mark != RUN_UNDER_WAY;
     Status status = hear_of_write(run, false);
+    const Window *window = run->trainer->window;
+    if (status == STATUS_OK && window != NULL) status = window_add_hashes(&run->trained, window);
     if (status != STATUS_OK) return status;
+    Checkpoint now = run_snapshot(run, mark);
     run->writes_best = best || (run->lacks_best && run_best_is_current(&now.progress));
     if (run_writer_start(run->writer, &now, run->writes_best) != STATUS_OK) {
         run->lacks_best |= run->writes_best;

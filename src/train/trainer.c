@@ -14,6 +14,7 @@
 #include "mnist_dist/base/shard.h"
 #include "mnist_dist/nn/loss.h"
 #include "trainer_parts.h"
+#include "window.h"
 
 size_t trainer_epoch_batches(const Trainer *trainer) {
     const TrainingOptions *training = &trainer->config->training;
@@ -77,6 +78,18 @@ static GradSyncLate plan_late(Trainer *trainer) {
         {trainer->late.begin, trainer->late.end}, lines * MEMORY_ALIGNMENT, make_late, trainer};
 }
 
+/* **Collective.** A window, if the workload has no images. */
+static Status make_window(Trainer *trainer, const Workload *workload) {
+    const TrainingOptions *training = &trainer->config->training;
+    const uint64_t rows = trainer->source.sampler.count;
+    const uint64_t step = (uint64_t)training->batch_size * (uint64_t)training->accumulate;
+    if (workload->reader == NULL) return STATUS_OK;
+    Status status = window_new(&trainer->window, workload, &trainer->config->data,
+                               &trainer->source.sampler, step < rows ? step : rows);
+    if (status == STATUS_OK) trainer->source.window = window_view(trainer->window);
+    return status;
+}
+
 /* **Collective.** */
 static Status make_sync(Trainer *trainer) {
     bool averages = trainer->config->average.kind != AVERAGE_NONE;
@@ -130,6 +143,7 @@ Status trainer_new(Trainer **out, Comm *comm, Pool *pool, const Config *config, 
     };
     trainer->steps_per_epoch =
         shard_capacity(trainer_epoch_batches(trainer), (size_t)config->training.accumulate);
+    TRY(make_window(trainer, workload));
     TRY(make_sync(trainer));
     TRY(comm_agree(comm, allocate(trainer)));
     TRY(comm_agree(comm, trainer_plan_update(trainer)));
@@ -164,6 +178,7 @@ void trainer_destroy(Trainer *trainer) {
     replicas_destroy(trainer->replicas);
     history_destroy(&trainer->history);
     gradsync_destroy(trainer->sync);
+    window_destroy(trainer->window);
     free(trainer);
 }
 
@@ -178,6 +193,17 @@ Range trainer_step_batches(const Trainer *trainer) {
     size_t each = (size_t)trainer->config->training.accumulate;
     size_t begin = trainer->progress.epoch_step * each, batches = trainer_epoch_batches(trainer);
     return (Range){begin, begin + each < batches ? begin + each : batches};
+}
+
+bool trainer_hold(Trainer *trainer, Range batches) {
+    if (trainer->window == NULL) return true;
+    return window_hold(trainer->window, (uint32_t)trainer->progress.epoch,
+                       positions_of(trainer, batches.begin).begin,
+                       positions_of(trainer, batches.end - 1).end);
+}
+
+Status trainer_unreadable(Trainer *trainer) {
+    return comm_agree(trainer->comm, window_failure(trainer->window));
 }
 
 /* Their samples. */
@@ -368,15 +394,21 @@ Status trainer_step(Trainer *trainer, Request *request) {
     heartbeat_step(trainer->progress.step + 1);
     trainer->request = signals_pending();
     gradsync_begin(trainer->sync);
+    double since = clock_seconds();
+    heartbeat_phase(PHASE_FILL);
+    if (!trainer_hold(trainer, trainer_step_batches(trainer)))
+        trainer->request = REQUEST_UNREADABLE;
+    lap(&trainer->times, PHASE_FILL, &since);
     pool_run(trainer->pool, own_shards(trainer), compute_shard, trainer);
 
-    double since = clock_seconds();
+    since = clock_seconds();
     heartbeat_phase(PHASE_SYNC);
     double norm = gradsync_reduce(trainer->sync);
     Tally tally = sum_reports(trainer, request);
     lap(&trainer->times, PHASE_SYNC, &since);
     note_late(trainer);
-    Status status = judge_step(trainer, &tally, norm);
+    Status status = *request == REQUEST_UNREADABLE ? trainer_unreadable(trainer)
+                                                   : judge_step(trainer, &tally, norm);
     if (status != STATUS_OK) return status;
     lap(&trainer->times, PHASE_SYNC, &since);
 

@@ -41,6 +41,13 @@ size_t trainer_epoch_batches(const Trainer *trainer);
  */
 size_t trainer_fill_shard(Batch *samples, const Trainer *trainer, uint64_t batch, size_t shard);
 
+/* Waits until the rows of batches of the epoch under way can be fetched; false if this rank's node
+ * cannot read them. **Collective** if they are not behind those of the call before. */
+bool trainer_hold(Trainer *trainer, Range batches);
+
+/* **Collective.** After that: the failure, on all ranks. */
+Status trainer_unreadable(Trainer *trainer);
+
 /* The batches of the step under way: of the epoch's last step, as many as are left. */
 Range trainer_step_batches(const Trainer *trainer);
 

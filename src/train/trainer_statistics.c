@@ -61,6 +61,14 @@ static void measure_batch(Measurement *run) {
     for (size_t i = 0; i < width; i++) run->sums[i] += (double)run->parts[i];
 }
 
+/* **Collective.** */
+static Status hold_batch(Measurement *run) {
+    Trainer *trainer = run->trainer;
+    const bool held = trainer_hold(trainer, (Range){run->batch, run->batch + 1});
+    if (trainer->window == NULL || comm_max(trainer->comm, !held) == 0) return STATUS_OK;
+    return trainer_unreadable(trainer);
+}
+
 static Status allocate(Measurement *run) {
     const size_t shards = (size_t)run->trainer->config->training.shards;
     const size_t ranks = (size_t)comm_size(run->trainer->comm);
@@ -83,7 +91,10 @@ Status trainer_measure_statistics(Trainer *trainer, float *statistics, const flo
     Status status = comm_agree(trainer->comm, allocate(&run));
     if (status != STATUS_OK) goto cleanup;
     if (batches > trainer_epoch_batches(trainer)) batches = trainer_epoch_batches(trainer);
-    for (; width_of(&run) > 0 && run.batch < batches; run.batch++) measure_batch(&run);
+    for (; width_of(&run) > 0 && run.batch < batches; run.batch++) {
+        TRY(hold_batch(&run));
+        measure_batch(&run);
+    }
     for (size_t i = 0; i < width_of(&run); i++)
         statistics[i] = (float)(run.sums[i] / (double)run.batch);
 cleanup:

@@ -63,7 +63,7 @@ static Status read_images(Cases *cases, const char *path) {
     uint8_t *memory = NULL;
     TRY(dataset_inspect(&info, path));
     TRY(MEMORY_NEW(&memory, dataset_bytes(&info)));
-    TRY(dataset_read(memory, &info, path));
+    TRY(dataset_read(memory, &info, path, (DatasetShare){0, 1}));
     dataset_view(&dataset, &info, memory);
     cases->count = smaller(info.train_rows, ROWS);
     TRY(MEMORY_NEW(&cases->images, cases->count * DIGIT_PIXELS));

@@ -126,7 +126,7 @@ static Status read_digits(const char *path) {
     if (status != STATUS_OK) return status;
     void *memory = malloc(dataset_bytes(&info));
     if (memory == NULL) return STATUS_FAILED;
-    status = dataset_read(memory, &info, path);
+    status = dataset_read(memory, &info, path, (DatasetShare){0, 1});
     uint64_t rows = digest64(memory, dataset_bytes(&info));
     free(memory);
     if (status != STATUS_OK) return status;

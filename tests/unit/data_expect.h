@@ -39,7 +39,7 @@ static inline Dataset read_digits(void **memory) {
     DatasetInfo info;
     assert_int_equal(dataset_inspect(&info, "digits.h5"), STATUS_OK);
     *memory = malloc(dataset_bytes(&info));
-    assert_int_equal(dataset_read(*memory, &info, "digits.h5"), STATUS_OK);
+    assert_int_equal(dataset_read(*memory, &info, "digits.h5", (DatasetShare){0, 1}), STATUS_OK);
     dataset_view(&dataset, &info, *memory);
     return dataset;
 }

@@ -154,17 +154,17 @@ static void shares_of_mixtures_are_beta(void **state) {
         int seen[ROWS] = {0};
         double sum = 0.0;
         for (uint32_t i = 0; i < 4000; i++) {
-            const Mixture mixture = batch_mixture(&source, i / 20, train[i % 20]);
+            const Mixture mixture = batch_mixture(&source, i / 20, train[i % 20], TRAIN);
             assert_true(mixture.share >= 0.5 && mixture.share <= 1.0);
             sum += (2.0 * mixture.share - 1.0) * (2.0 * mixture.share - 1.0);
-            seen[mixture.row]++;
+            seen[train[mixture.within]]++;
         }
         assert_true(fabs(sum / 4000 - 1.0 / (2.0 * alphas[k] + 1.0)) < 0.02);
         for (size_t i = 0; i < TRAIN; i++) assert_in_range(seen[train[i]], 140, 260);
     }
     BatchSource source = make_source(NONE);
     source.augmentation.mixup = 1e-12;
-    assert_true(batch_mixture(&source, 0, 0).share == 1.0);
+    assert_true(batch_mixture(&source, 0, 0, TRAIN).share == 1.0);
 }
 
 static void a_mixture_is_of_two_images_and_targets(void **state) {
@@ -177,10 +177,10 @@ static void a_mixture_is_of_two_images_and_targets(void **state) {
     source.augmentation.mixup = 1.0;
     batch_fill_training(&mixed, &source, 3, 0, TRAIN);
     for (size_t i = 0; i < TRAIN; i++) {
-        const Mixture mixture = batch_mixture(&source, 3, mixed.ids[i]);
+        const Mixture mixture = batch_mixture(&source, 3, mixed.ids[i], TRAIN);
         const float share = (float)mixture.share;
         size_t j = 0;
-        while (plain.ids[j] != mixture.row) j++;
+        while (plain.ids[j] != train[mixture.within]) j++;
         assert_int_equal(mixed.ids[i], plain.ids[i]);
         assert_int_equal(mixed.labels[i], plain.labels[i]);
         for (size_t p = 0; p < DIGIT_PIXELS; p++) {

@@ -35,7 +35,7 @@ static Status read_bad(Dataset *dataset, void **memory) {
     Status status = dataset_inspect(&info, "bad.h5");
     if (status != STATUS_OK) return status;
     *memory = malloc(dataset_bytes(&info));
-    status = dataset_read(*memory, &info, "bad.h5");
+    status = dataset_read(*memory, &info, "bad.h5", (DatasetShare){0, 1});
     dataset_view(dataset, &info, *memory);
     return status;
 }
@@ -236,7 +236,7 @@ static void test_replaced_file_is_noticed(void **state) {
     bytes_free(&bytes);
     bytes = make_digits(12, 4);
     void *memory = malloc(dataset_bytes(&info));
-    assert_int_equal(dataset_read(memory, &info, "digits.h5"), STATUS_DATA);
+    assert_int_equal(dataset_read(memory, &info, "digits.h5", (DatasetShare){0, 1}), STATUS_DATA);
     assert_string_equal(status_message(),
                         "digits.h5: was replaced while it was being read; start again");
     status_clear();

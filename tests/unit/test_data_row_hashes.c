@@ -48,8 +48,32 @@ static void none_are_known_by_none(void **state) {
     row_hashes_free(&hashes);
 }
 
+static void added_hashes_are_in_it_once(void **state) {
+    (void)state;
+    const uint32_t some[] = {9, 3, 17}, others[] = {3, 5};
+    RowHashes hashes, more;
+    assert_int_equal(row_hashes_new(&hashes, images[0], some, 3), STATUS_OK);
+    assert_int_equal(row_hashes_new(&more, images[0], others, 2), STATUS_OK);
+    assert_int_equal(row_hashes_add(&hashes, more.values, more.count), STATUS_OK);
+    assert_int_equal(row_hashes_add(&hashes, NULL, 0), STATUS_OK);
+    assert_int_equal(hashes.count, 4);
+    assert_int_equal(row_hashes_known(&hashes, images[0], NULL, ROWS), 4);
+    row_hashes_free(&hashes);
+    row_hashes_free(&more);
+}
+
+static void of_many_rows_a_sample_is_kept(void **state) {
+    (void)state;
+    assert_int_equal(row_hashes_mask(0), 0);
+    assert_int_equal(row_hashes_mask(ROW_HASHES_MOST), 0);
+    assert_int_equal(row_hashes_mask(ROW_HASHES_MOST + 2), 1);
+    assert_int_equal(row_hashes_mask(10000000), 15);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(added_hashes_are_in_it_once),
+        cmocka_unit_test(of_many_rows_a_sample_is_kept),
         cmocka_unit_test(trained_rows_are_counted_wherever_they_are),
         cmocka_unit_test(none_are_known_by_none),
     };

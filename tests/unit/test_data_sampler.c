@@ -98,8 +98,25 @@ static void the_order_of_asking_does_not_matter(void **state) {
     }
 }
 
+static void places_say_where_rows_are(void **state) {
+    (void)state;
+    const Sampler sampler = {42, MOST};
+    assert_int_equal(sampler_blocks(&sampler), 4);
+    for (uint64_t position = 0; position < MOST; position += 13) {
+        const SamplerPlace at = sampler_place(&sampler, 5, position);
+        const SamplerPlace block = sampler_block(&sampler, 5, at.place);
+        assert_int_equal(at.block, block.block);
+        assert_int_equal(at.rows, at.block == 3 ? 17 : SAMPLER_BLOCK);
+        assert_int_equal(at.rows, block.rows);
+        assert_true(at.within < at.rows);
+        assert_int_equal(at.block * SAMPLER_BLOCK + at.within, sampler_row(&sampler, 5, position));
+        assert_int_equal(sampler_sequence(&sampler, 5, at.place), 20 + at.place);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(places_say_where_rows_are),
         cmocka_unit_test(each_row_comes_once_an_epoch),
         cmocka_unit_test(the_short_block_may_come_anywhere),
         cmocka_unit_test(a_block_is_finished_before_the_next),

@@ -37,8 +37,13 @@ Status h5file_create_sealed(H5File **out, const char *path, Status blame);
 /* Whether a file begins with a seal. */
 bool h5file_is_sealed(const char *path);
 
-/* Checks what nobody has read of a sealed file; a file without a seal passes. */
+/* Checks what nobody has read of a sealed file; a file without a seal passes. And the same of its
+ * i-th share, of so many, where several share the work. */
 Status h5file_check_rest(H5File *file);
+Status h5file_check_share(H5File *file, size_t i, size_t of);
+
+/* Whether threads may use files of their own at a time. */
+bool h5file_is_threadsafe(void);
 
 /* Opens the bytes of a file that the caller has read and verified, so that libhdf5 parses these and
  * no others. They are not copied: they stay as they are until the file is closed. `name` stands for

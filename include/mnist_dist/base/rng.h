@@ -16,7 +16,8 @@ typedef enum RngPurpose {
     RNG_SHUFFLE_ROWS = 4,    /* time = epoch, sample = block */
     RNG_AUGMENT = 5,         /* time = epoch, sample = dataset row */
     RNG_DROPOUT = 6,         /* time = step, sample = dataset row; channel = layer */
-    RNG_MIXUP = 7            /* time = epoch, sample = dataset row */
+    RNG_MIXUP = 7,           /* time = epoch, sample = dataset row */
+    RNG_DRAWING = 8          /* time = 0 or, of test rows, 1; sample = row */
 } RngPurpose;
 
 typedef struct RngStream {

@@ -21,10 +21,18 @@ typedef struct Batch {
 Status batch_new(Batch *batch, size_t capacity);
 void batch_destroy(Batch *batch);
 
+/* Images of some blocks of the sampler's: block number q (sampler_sequence) stands in slot q modulo
+ * `slots`, its images in the order of the training rows. */
+typedef struct BlockWindow {
+    const uint8_t *images; /* (slots, slot_rows, 28, 28) */
+    size_t slots, slot_rows;
+} BlockWindow;
+
 /* Where training samples come from: all plain references, read-only. */
 typedef struct BatchSource {
     const Dataset *dataset;
     const Split *split;
+    const BlockWindow *window; /* which holds what is asked for; NULL: the dataset has all images */
     Sampler sampler;
     AugmentOptions augmentation; /* all zero: none */
     double label_smoothing;      /* share of a target's weight that all classes get alike */
@@ -33,16 +41,15 @@ typedef struct BatchSource {
 /* What mixup does to a sample: an image is `share` of itself and the rest of another row's, as that
  * one is shown in this epoch, and so is its target. */
 typedef struct Mixture {
-    uint32_t row; /* of the dataset */
-    double share; /* 0.5 to 1: so the label is that of the larger share */
+    uint64_t within; /* which row of the sample's own block */
+    double share;    /* 0.5 to 1: so the label is that of the larger share */
 } Mixture;
 
-/* Mixup (Zhang et al., ICLR 2018) of a training row in an epoch: the other row is any that trains,
- * and the share is from Beta(alpha, alpha), or 1 minus that, whichever is larger; since the other
- * is drawn too, this is the same distribution of pairs. `alpha` is source->augmentation.mixup,
- * above 0.
- */
-Mixture batch_mixture(const BatchSource *source, uint32_t epoch, uint32_t row);
+/* Mixup (Zhang et al., ICLR 2018) of a training row of the dataset in an epoch: the other row is
+ * any of the `rows` of its block, so that a window suffices, and the share is from Beta(alpha,
+ * alpha), or 1 minus that, whichever is larger; since the other is drawn too, this is the same
+ * distribution of pairs. `alpha` is source->augmentation.mixup, above 0. */
+Mixture batch_mixture(const BatchSource *source, uint32_t epoch, uint32_t row, uint64_t rows);
 
 /* The samples at positions first .. first + count - 1 of an epoch, augmented. count <= capacity. */
 void batch_fill_training(Batch *batch, const BatchSource *source, uint32_t epoch, uint64_t first,

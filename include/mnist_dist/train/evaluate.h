@@ -10,6 +10,7 @@
 
 #include "mnist_dist/base/pool.h"
 #include "mnist_dist/base/tally.h"
+#include "mnist_dist/data/row_reader.h"
 #include "mnist_dist/dist/comm.h"
 #include "mnist_dist/nn/model.h"
 
@@ -17,10 +18,12 @@ enum { EVALUATION_BLOCK = 16 };
 
 /* What is to be evaluated. */
 typedef struct EvaluationImages {
-    const uint8_t *images; /* (·, 28, 28) */
+    const uint8_t *images; /* (·, 28, 28); NULL: they are read, by the evaluating ranks each */
     const uint8_t *labels; /* (·); DIGIT_UNLABELLED gives no hit and no loss */
     const uint32_t *rows;  /* (count) rows of images; NULL: 0 .. count - 1 */
     size_t count;
+    RowReader *reader; /* if there are no images */
+    DataPart part;     /* of it */
 } EvaluationImages;
 
 typedef struct Evaluator Evaluator;
@@ -34,7 +37,8 @@ Status evaluator_new(Evaluator **out, Comm *comm, Pool *pool, const Model *model
 void evaluator_destroy(Evaluator *evaluator);
 
 /* **Collective.** The tally of all images: of their logits, exactly, if there is one view, else of
- * the means of probabilities; STATUS_STOPPED if interrupted. `probabilities`, unless NULL, is
+ * the means of probabilities; STATUS_STOPPED if interrupted, STATUS_DATA if a rank cannot read its
+ * images. `probabilities`, unless NULL, is
  * (count, 10) and is filled on all ranks. */
 Status evaluator_run(Evaluator *evaluator, Tally *tally, float *probabilities, const float *params,
                      const EvaluationImages *images);

@@ -8,7 +8,12 @@
 
 #include <stdbool.h>
 
-typedef enum Request { REQUEST_NONE, REQUEST_CHECKPOINT, REQUEST_STOP } Request;
+typedef enum Request {
+    REQUEST_NONE,
+    REQUEST_CHECKPOINT,
+    REQUEST_STOP,
+    REQUEST_UNREADABLE /* no signal: a rank cannot read the rows of the step */
+} Request;
 
 /* Installs the handlers; called before MPI starts, since a signal may come at once. */
 void signals_install(void);

@@ -53,6 +53,7 @@ typedef struct Trainer {
     Pool *pool;
     const Model *model;
     BatchSource source;
+    struct Window *window; /* of the source; NULL if the workload has all images */
     GradSync *sync;
     bool has_late;  /* whether the model has a weight gradient that is made when summed ... */
     ModelLate late; /* ... and which */
@@ -95,7 +96,7 @@ Status trainer_begin_epoch(Trainer *trainer);
  * STATUS_DIVERGED on all ranks, with nothing changed, if the loss or the gradient is not finite:
  * its line names the step, the shard, its rank and the samples, and leaves the remedy to the
  * caller. STATUS_HUNG likewise if replicas differ, of which every training.check_replicas-th step
- * and each that is not finite is asked. */
+ * and each that is not finite is asked; STATUS_DATA if a rank cannot read the rows of the step. */
 Status trainer_step(Trainer *trainer, Request *request);
 
 /* **Collective.** Whether the state may be written down. STATUS_HUNG, naming ranks and hosts, if
