@@ -73,6 +73,7 @@ struct Arguments {
     const char *tta;         /* --tta, or NULL */
     const char *seeds;       /* --seeds, or NULL */
     const char *to;          /* --to, or NULL */
+    const char *timeline;    /* --timeline, or NULL */
     const char *max_time;    /* --max-time, or NULL */
     const char *resume;      /* --resume: "auto" (the default), "never", or a checkpoint's path */
     const char *help;        /* --help: "", or the key that it asks about; NULL without it */

@@ -18,7 +18,8 @@ enum {
     ALLOW_OVERLAP = 1 << 10,
     MAX_TIME = 1 << 11,
     TO = 1 << 12,
-    ANY = 1 << 13 | 1 << 14 /* help and version */
+    TIMELINE = 1 << 13,
+    ANY = 1 << 14 | 1 << 15 /* help and version */
 };
 
 /* In the order of the bits above. */
@@ -44,6 +45,8 @@ const Option OPTIONS[OPTION_COUNT] = {
      "stop with a checkpoint so as to end within TIME: minutes, hours:minutes:seconds, days-hours"},
     {"to", 0, "FORMAT", offsetof(Arguments, to), NULL,
      "onnx, safetensors, npz, keras (.keras) or weights (.weights.h5)"},
+    {"timeline", 0, "FILE", offsetof(Arguments, timeline), NULL,
+     "record what every thread of every rank does, for ui.perfetto.dev"},
     {"help", 'h', "[=KEY]", offsetof(Arguments, help), NULL,
      "print help: of the command that is named; --help=KEY of a configuration key"},
     {"version", 'V', NULL, offsetof(Arguments, version), NULL, "print the version"},
@@ -62,11 +65,11 @@ const Command COMMANDS[] = {
      .group = "Train",
      .run = command_train,
      .synopsis = "[--config FILE] [--data digits.h5] [--out DIR] [--resume HOW] [--max-time TIME] "
-                 "[key=value ...]",
+                 "[--timeline FILE] [key=value ...]",
      .help = "train, with checkpoints, metrics and predictions",
      .details = "All goes into the run's folder; given again, an unfinished run goes on where it "
                 "was stopped.",
-     .options = CONFIG | DATA | OUT | RESUME | PRINT_CONFIG | MAX_TIME | ANY,
+     .options = CONFIG | DATA | OUT | RESUME | PRINT_CONFIG | MAX_TIME | TIMELINE | ANY,
      .keys = KEYS_OF_RUN,
      .needs_ranks = true},
     {.id = COMMAND_IMPORT,

@@ -181,7 +181,7 @@ int comm_max(Comm *comm, int value) {
 void comm_broadcast(Comm *comm, void *bytes, size_t count, int root) {
     for (size_t done = 0; done < count; done += comm->message_limit) {
         size_t part = smaller(count - done, comm->message_limit);
-        heartbeat_waits();
+        heartbeat_transfers();
         MPI_Bcast((char *)bytes + done, (int)part, MPI_BYTE, root, MPI_COMM_WORLD);
         heartbeat_goes_on();
     }
@@ -232,7 +232,7 @@ static void post(Comm *comm, Direction direction, int rank, int tag, void *bytes
 }
 
 static void wait_for_all(Comm *comm) {
-    heartbeat_waits();
+    heartbeat_transfers();
     MPI_Waitall((int)comm->request_count, comm->requests, MPI_STATUSES_IGNORE);
     heartbeat_goes_on();
     comm->request_count = 0;

@@ -67,6 +67,10 @@ int comm_max(Comm *comm, int value);
 /* **Collective.** Copies root's bytes to all. */
 void comm_broadcast(Comm *comm, void *bytes, size_t count, int root);
 
+/* **Collective.** How far this rank's clock_seconds is ahead of rank 0's, to within half the time
+ * that a message takes there and back; 0 if they cannot be told apart. */
+double comm_clock_ahead(Comm *comm);
+
 /* **Collective.** Waits for all. */
 void comm_barrier(Comm *comm);
 
