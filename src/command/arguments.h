@@ -78,7 +78,7 @@ struct Arguments {
     const char *resume;      /* --resume: "auto" (the default), "never", or a checkpoint's path */
     const char *help;        /* --help: "", or the key that it asks about; NULL without it */
     bool allow_overlap;
-    bool print_config, json, version;
+    bool print_config, json, model, version;
 };
 
 /* Takes the command line apart and reads the configuration file. STATUS_USAGE with a line that

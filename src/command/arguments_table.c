@@ -19,7 +19,8 @@ enum {
     MAX_TIME = 1 << 11,
     TO = 1 << 12,
     TIMELINE = 1 << 13,
-    ANY = 1 << 14 | 1 << 15 /* help and version */
+    MODEL = 1 << 14,
+    ANY = 1 << 15 | 1 << 16 /* help and version */
 };
 
 /* In the order of the bits above. */
@@ -47,6 +48,8 @@ const Option OPTIONS[OPTION_COUNT] = {
      "onnx, safetensors, npz, keras (.keras) or weights (.weights.h5)"},
     {"timeline", 0, "FILE", offsetof(Arguments, timeline), NULL,
      "record what every thread of every rank does, for ui.perfetto.dev"},
+    {"model", 0, NULL, offsetof(Arguments, model), NULL,
+     "of scaling: foresee it on up to 4,096 ranks"},
     {"help", 'h', "[=KEY]", offsetof(Arguments, help), NULL,
      "print help: of the command that is named; --help=KEY of a configuration key"},
     {"version", 'V', NULL, offsetof(Arguments, version), NULL, "print the version"},
@@ -54,8 +57,8 @@ const Option OPTIONS[OPTION_COUNT] = {
 
 enum { FILES = 1 << 20 }; /* as many as there are */
 
-static const char *const BENCHMARKS[] = {"peak",      "gemm",   "conv", "step",
-                                         "allreduce", "import", NULL};
+static const char *const BENCHMARKS[] = {"peak",      "gemm",   "conv",    "step",
+                                         "allreduce", "import", "scaling", NULL};
 
 const char *const COMMAND_GROUPS[] = {"Train", "Data", "Network", "Look on", "Machine", NULL};
 
@@ -128,11 +131,13 @@ const Command COMMANDS[] = {
      .name = "bench",
      .group = "Machine",
      .run = command_bench,
-     .synopsis = "[peak|gemm|conv|step|allreduce|import [FILE]] [--json]",
+     .synopsis =
+         "[peak|gemm|conv|step|allreduce|import [FILE]|scaling [--model] [-o FILE]] [--json]",
      .help = "measure the machine, and how near the program comes",
-     .details = "Without a word: all but import. Figures are medians of rounds, with the lowest "
+     .details = "Without a word: all but import and scaling. Figures are medians of rounds, with "
+                "the lowest "
                 "and the highest.",
-     .options = CONFIG | JSON | ANY,
+     .options = CONFIG | JSON | MODEL | OUTPUT | ANY,
      .most = 2,
      .words = BENCHMARKS,
      .keys = KEYS_OF_RUN,

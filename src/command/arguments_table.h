@@ -14,7 +14,7 @@ typedef struct Option {
     const char *help;
 } Option;
 
-enum { OPTION_COUNT = 16 };
+enum { OPTION_COUNT = 17 };
 
 extern const Option OPTIONS[OPTION_COUNT];
 

@@ -178,6 +178,15 @@ int comm_max(Comm *comm, int value) {
     return largest;
 }
 
+int64_t comm_sum(Comm *comm, int64_t value) {
+    (void)comm;
+    int64_t sum = 0;
+    heartbeat_waits();
+    MPI_Allreduce(&value, &sum, 1, MPI_INT64_T, MPI_SUM, MPI_COMM_WORLD);
+    heartbeat_goes_on();
+    return sum;
+}
+
 void comm_broadcast(Comm *comm, void *bytes, size_t count, int root) {
     for (size_t done = 0; done < count; done += comm->message_limit) {
         size_t part = smaller(count - done, comm->message_limit);

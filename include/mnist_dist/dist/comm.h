@@ -61,8 +61,9 @@ static inline Status comm_agree(Comm *comm, Status mine) {
     return ours != STATUS_OK ? ours : mine;
 }
 
-/* **Collective.** The largest of the ranks' values. */
+/* **Collective.** The largest of the ranks' values; their sum. */
 int comm_max(Comm *comm, int value);
+int64_t comm_sum(Comm *comm, int64_t value);
 
 /* **Collective.** Copies root's bytes to all. */
 void comm_broadcast(Comm *comm, void *bytes, size_t count, int root);
