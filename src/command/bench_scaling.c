@@ -6,6 +6,7 @@
 
 #include "command/bench_scaling.h"
 #include "mnist_dist/base/log.h"
+#include "mnist_dist/base/safefile.h"
 #include "mnist_dist/base/shard.h"
 #include "mnist_dist/report/plots.h"
 #include "mnist_dist/train/trainer.h"
@@ -46,11 +47,21 @@ static Status count_floats(size_t *floats, const BenchSetting *setting) {
     return status;
 }
 
+/* Rank 0: whether the picture can be written, before anything is measured for it. */
+static Status check_output(const BenchSetting *setting) {
+    SafeFile file;
+    if (setting->output == NULL || comm_rank(setting->comm) != 0) return STATUS_OK;
+    Status status = safefile_begin(&file, setting->output, STATUS_USAGE);
+    safefile_abandon(&file);
+    return status;
+}
+
 /* **Collective.** */
 static Status prepare(ScalingBench *bench) {
     const BenchSetting *setting = bench->setting;
     size_t floats = 0;
     Status status;
+    TRY(comm_agree(setting->comm, check_output(setting)));
     TRY(comm_agree(setting->comm, count_floats(&floats, setting)));
     bench->here = case_here(setting, floats);
     TRY(work_bench_new(&bench->work_bench, setting));

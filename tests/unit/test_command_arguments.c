@@ -305,7 +305,7 @@ static void test_words_that_are_too_many_or_too_few(void **state) {
                    "mnist_dist import TRAIN [TEST] -o digits.h5");
     expect_refused("bench gem",
                    "command line: did you mean gemm, not gem; the form is: mnist_dist bench "
-                   "[peak|gemm|conv|step|allreduce|import [FILE]] [--json]");
+                   "[peak|gemm|conv|step|allreduce|import [FILE]|scaling [--model] [-o FILE]] [--json]");
 }
 
 static void test_wrong_keys_are_told_by_the_configuration(void **state) {
