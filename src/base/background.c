@@ -9,6 +9,7 @@
 
 #include "mnist_dist/base/memory.h"
 #include "mnist_dist/base/thread.h"
+#include "mnist_dist/base/timeline.h"
 
 enum { LINE_CAPACITY = 2048 };
 
@@ -31,7 +32,9 @@ static void run_task(Background *background) {
     Status (*task)(void *context) = background->task;
     void *context = background->context;
     pthread_mutex_unlock(&background->mutex);
+    double since = clock_seconds();
     Status outcome = task(context);
+    timeline_add(TIMELINE_WRITE, 0, since, clock_seconds());
     pthread_mutex_lock(&background->mutex);
     background->outcome = outcome;
     snprintf(background->line, sizeof background->line, "%s", status_message());
@@ -43,6 +46,7 @@ static void run_task(Background *background) {
 
 static void *work(void *argument) {
     Background *background = argument;
+    timeline_enter("writer", 0);
     pthread_mutex_lock(&background->mutex);
     while (!background->closing || background->task != NULL) {
         if (background->task != NULL)

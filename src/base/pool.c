@@ -12,6 +12,7 @@
 
 #include "mnist_dist/base/memory.h"
 #include "mnist_dist/base/thread.h"
+#include "mnist_dist/base/timeline.h"
 
 typedef void (*Task)(void *context, size_t i, size_t thread);
 
@@ -51,9 +52,14 @@ static void take_tasks(Pool *pool, size_t thread) {
 static void *work(void *argument) {
     Worker *worker = argument;
     Pool *pool = worker->pool;
+    timeline_enter("worker", worker->thread);
     pthread_mutex_lock(&pool->mutex);
     while (!pool->closing) {
-        take_tasks(pool, worker->thread);
+        double since = clock_seconds();
+        if (pool->next < pool->tasks) {
+            take_tasks(pool, worker->thread);
+            timeline_add(TIMELINE_WORK, 0, since, clock_seconds());
+        }
         if (!pool->closing) pthread_cond_wait(&pool->work, &pool->mutex);
     }
     pthread_mutex_unlock(&pool->mutex);

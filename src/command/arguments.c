@@ -302,8 +302,9 @@ Status arguments_count(size_t *count, const char *option, const char *text, size
     if (text == NULL) return STATUS_OK;
     long value = strtol(text, &end, 10);
     if (end == text || value < (long)least || (size_t)value > most || *end != '\0')
-        return status_fail(STATUS_USAGE, "command line: %s %.100s: expected a number from %zu to %zu",
-                           option, text, least, most);
+        return status_fail(STATUS_USAGE,
+                           "command line: %s %.100s: expected a number from %zu to %zu", option,
+                           text, least, most);
     *count = (size_t)value;
     return STATUS_OK;
 }

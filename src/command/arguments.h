@@ -74,6 +74,7 @@ struct Arguments {
     const char *tta;         /* --tta, or NULL */
     const char *seeds;       /* --seeds, or NULL */
     const char *to;          /* --to, or NULL */
+    const char *timeline;    /* --timeline, or NULL */
     const char *max_time;    /* --max-time, or NULL */
     const char *rows;        /* --rows, or NULL */
     const char *test;        /* --test, or NULL */
@@ -81,7 +82,7 @@ struct Arguments {
     const char *resume;      /* --resume: "auto" (the default), "never", or a checkpoint's path */
     const char *help;        /* --help: "", or the key that it asks about; NULL without it */
     bool allow_overlap;
-    bool print_config, json, version;
+    bool print_config, json, model, version;
 };
 
 /* Takes the command line apart and reads the configuration file. STATUS_USAGE with a line that

@@ -21,7 +21,9 @@ enum {
     ROWS = 1 << 13,
     TEST = 1 << 14,
     SEED = 1 << 15,
-    ANY = 1 << 16 | 1 << 17 /* help and version */
+    TIMELINE = 1 << 16,
+    MODEL = 1 << 17,
+    ANY = 1 << 18 | 1 << 19 /* help and version */
 };
 
 /* In the order of the bits above. */
@@ -50,6 +52,10 @@ const Option OPTIONS[OPTION_COUNT] = {
     {"rows", 0, "N", offsetof(Arguments, rows), NULL, "so many training rows"},
     {"test", 0, "M", offsetof(Arguments, test), NULL, "and so many test rows; else none"},
     {"seed", 0, "S", offsetof(Arguments, seed), NULL, "other rows for each number; else 0"},
+    {"timeline", 0, "FILE", offsetof(Arguments, timeline), NULL,
+     "record what every thread of every rank does, for ui.perfetto.dev"},
+    {"model", 0, NULL, offsetof(Arguments, model), NULL,
+     "of scaling: foresee it on up to 4,096 ranks"},
     {"help", 'h', "[=KEY]", offsetof(Arguments, help), NULL,
      "print help: of the command that is named; --help=KEY of a configuration key"},
     {"version", 'V', NULL, offsetof(Arguments, version), NULL, "print the version"},
@@ -57,8 +63,8 @@ const Option OPTIONS[OPTION_COUNT] = {
 
 enum { FILES = 1 << 20 }; /* as many as there are */
 
-static const char *const BENCHMARKS[] = {"peak",      "gemm",   "conv", "step",
-                                         "allreduce", "import", NULL};
+static const char *const BENCHMARKS[] = {"peak",      "gemm",   "conv",    "step",
+                                         "allreduce", "import", "scaling", NULL};
 
 const char *const COMMAND_GROUPS[] = {"Train", "Data", "Network", "Look on", "Machine", NULL};
 
@@ -68,11 +74,11 @@ const Command COMMANDS[] = {
      .group = "Train",
      .run = command_train,
      .synopsis = "[--config FILE] [--data digits.h5] [--out DIR] [--resume HOW] [--max-time TIME] "
-                 "[key=value ...]",
+                 "[--timeline FILE] [key=value ...]",
      .help = "train, with checkpoints, metrics and predictions",
      .details = "All goes into the run's folder; given again, an unfinished run goes on where it "
                 "was stopped.",
-     .options = CONFIG | DATA | OUT | RESUME | PRINT_CONFIG | MAX_TIME | ANY,
+     .options = CONFIG | DATA | OUT | RESUME | PRINT_CONFIG | MAX_TIME | TIMELINE | ANY,
      .keys = KEYS_OF_RUN,
      .needs_ranks = true},
     {.id = COMMAND_IMPORT,
@@ -141,11 +147,13 @@ const Command COMMANDS[] = {
      .name = "bench",
      .group = "Machine",
      .run = command_bench,
-     .synopsis = "[peak|gemm|conv|step|allreduce|import [FILE]] [--json]",
+     .synopsis =
+         "[peak|gemm|conv|step|allreduce|import [FILE]|scaling [--model] [-o FILE]] [--json]",
      .help = "measure the machine, and how near the program comes",
-     .details = "Without a word: all but import. Figures are medians of rounds, with the lowest "
+     .details = "Without a word: all but import and scaling. Figures are medians of rounds, with "
+                "the lowest "
                 "and the highest.",
-     .options = CONFIG | JSON | ANY,
+     .options = CONFIG | JSON | MODEL | OUTPUT | ANY,
      .most = 2,
      .words = BENCHMARKS,
      .keys = KEYS_OF_RUN,

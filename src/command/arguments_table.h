@@ -14,7 +14,7 @@ typedef struct Option {
     const char *help;
 } Option;
 
-enum { OPTION_COUNT = 18 };
+enum { OPTION_COUNT = 20 };
 
 extern const Option OPTIONS[OPTION_COUNT];
 

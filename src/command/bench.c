@@ -20,6 +20,7 @@ static const BenchRow rows[] = {
     {"peak", true, bench_peak},           {"gemm", true, bench_gemm},
     {"conv", true, bench_conv},           {"step", true, bench_step},
     {"allreduce", true, bench_allreduce}, {"import", false, bench_import},
+    {"scaling", false, bench_scaling},
 };
 
 static void print_title(const BenchSetting *setting) {
@@ -39,7 +40,11 @@ static bool is_asked(const BenchRow *row, const Arguments *arguments) {
 }
 
 Status command_bench(Comm *comm, const Arguments *arguments) {
-    BenchSetting setting = {.comm = comm, .config = &arguments->config, .json = arguments->json};
+    BenchSetting setting = {.comm = comm,
+                            .config = &arguments->config,
+                            .json = arguments->json,
+                            .output = arguments->output,
+                            .model = arguments->model};
     if (arguments->file_count > 1) {
         setting.file = arguments->files[1];
         if (strcmp(arguments->files[0], "import") != 0)
@@ -48,6 +53,11 @@ Status command_bench(Comm *comm, const Arguments *arguments) {
                 "command line: unexpected word %.300s; only bench import takes a file",
                 setting.file);
     }
+    if ((setting.model || setting.output != NULL) &&
+        (arguments->file_count == 0 || strcmp(arguments->files[0], "scaling") != 0))
+        return status_fail(STATUS_USAGE, "command line: --model and -o go with bench scaling only");
+    if (setting.output != NULL && !setting.model)
+        return status_fail(STATUS_USAGE, "command line: -o goes with bench scaling --model only");
     Status status = STATUS_OK;
     print_title(&setting);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)

@@ -13,14 +13,16 @@
 #include "mnist_dist/base/status.h"
 #include "mnist_dist/dist/comm.h"
 #include "mnist_dist/train/config.h"
+#include "mnist_dist/train/workload.h"
 
 enum { BENCH_ROUNDS = 7 };
 
 typedef struct BenchSetting {
     Comm *comm;
     const Config *config;
-    const char *file; /* for `import`, or NULL */
-    bool json;
+    const char *file;   /* for `import`, or NULL */
+    const char *output; /* for `scaling`: its picture; or NULL */
+    bool json, model;
 } BenchSetting;
 
 /* One quantity over the rounds; of rank 0, since it alone speaks. */
@@ -57,6 +59,14 @@ void bench_heading(const BenchSetting *setting, const char *format, ...)
 /* Numbers in -0.5 .. 0.5, the same each time for the same sample. */
 void bench_random(float *values, size_t count, uint32_t sample);
 
+/* Made-up images: the time of a step does not hang on what is in them. */
+typedef struct BenchWorkload {
+    uint8_t *rows; /* images, then labels */
+    Workload workload;
+} BenchWorkload;
+Status bench_workload_new(BenchWorkload *data);
+void bench_workload_destroy(BenchWorkload *data);
+
 /* **Collective**, all of them. */
 Status bench_peak(const BenchSetting *setting);
 Status bench_gemm(const BenchSetting *setting);
@@ -64,3 +74,4 @@ Status bench_conv(const BenchSetting *setting);
 Status bench_step(const BenchSetting *setting);
 Status bench_allreduce(const BenchSetting *setting);
 Status bench_import(const BenchSetting *setting);
+Status bench_scaling(const BenchSetting *setting);

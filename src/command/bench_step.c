@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "command/bench.h"
+#include "command/bench_scaling.h"
 #include "mnist_dist/base/digits.h"
 #include "mnist_dist/base/memory.h"
 #include "mnist_dist/nn/kernels.h"
@@ -13,17 +13,16 @@ enum { ROWS = 4096 };
 
 static const double ROUND_SECONDS = 0.5, PEAK_SECONDS = 0.05;
 
-typedef struct StepBench {
-    uint8_t *rows; /* made-up images, then labels */
-    Workload workload;
+struct StepBench {
+    BenchWorkload data;
     Model *model;
     Pool *pool;
     Trainer *trainer;
     int steps; /* of a round */
     Measure peak, images, flops;
-} StepBench;
+};
 
-static Status make_workload(StepBench *bench) {
+Status bench_workload_new(BenchWorkload *bench) {
     const size_t pixels = (size_t)ROWS * DIGIT_PIXELS;
     Status status = MEMORY_NEW(&bench->rows, pixels + ROWS);
     if (status != STATUS_OK) return status;
@@ -35,15 +34,20 @@ static Status make_workload(StepBench *bench) {
     return split_new(&bench->workload.split, labels, ROWS, 0, 0);
 }
 
+void bench_workload_destroy(BenchWorkload *data) {
+    workload_destroy(&data->workload);
+    free(data->rows);
+}
+
 /* **Collective.** */
 static Status make_trainer(StepBench *bench, const BenchSetting *setting) {
     const Config *config = setting->config;
     Status status = model_new(&bench->model, &config->model);
-    if (status == STATUS_OK) status = make_workload(bench);
+    if (status == STATUS_OK) status = bench_workload_new(&bench->data);
     if (status == STATUS_OK) status = pool_new(&bench->pool, (size_t)config->training.threads);
     TRY(comm_agree(setting->comm, status));
     TRY(trainer_new(&bench->trainer, setting->comm, bench->pool, config, bench->model,
-                    &bench->workload));
+                    &bench->data.workload));
     TRY(trainer_begin_epoch(bench->trainer));
 cleanup:
     return status;
@@ -116,12 +120,11 @@ static void print_step(const BenchSetting *setting, const StepBench *bench) {
     print_phases(setting, &times);
 }
 
-static void step_bench_destroy(StepBench *bench) {
+static void release(StepBench *bench) {
     trainer_destroy(bench->trainer);
     pool_destroy(bench->pool);
-    workload_destroy(&bench->workload);
     model_destroy(bench->model);
-    free(bench->rows);
+    bench_workload_destroy(&bench->data);
 }
 
 Status bench_step(const BenchSetting *setting) {
@@ -133,6 +136,27 @@ Status bench_step(const BenchSetting *setting) {
     TRY(run_rounds(&bench, setting));
     print_step(setting, &bench);
 cleanup:
-    step_bench_destroy(&bench);
+    release(&bench);
+    return status;
+}
+
+Status step_bench_new(StepBench **out, const BenchSetting *setting) {
+    StepBench *bench = NULL;
+    Status status = comm_agree(setting->comm, MEMORY_NEW(&bench, 1));
+    if (status == STATUS_OK) status = make_trainer(bench, setting);
+    if (status == STATUS_OK) status = choose_steps(bench, setting);
+    *out = bench;
+    return status;
+}
+
+void step_bench_destroy(StepBench *bench) {
+    if (bench != NULL) release(bench);
+    free(bench);
+}
+
+Status step_bench_measure(double *seconds, StepBench *bench) {
+    double rate = 0.0;
+    Status status = time_steps(&rate, bench->trainer, bench->steps);
+    *seconds = (double)bench->trainer->config->training.batch_size / rate;
     return status;
 }

@@ -35,7 +35,7 @@ static Status gather_seats(Seat **seats, Comm *comm) {
     TRY(comm_agree(comm, status));
     for (size_t r = 0; r < size; r++) ends[r] = (r + 1) * sizeof **seats;
     (*seats)[comm_rank(comm)] = find_seat(comm);
-    comm_gather(comm, *seats, ends);
+    comm_allgather(comm, *seats, ends);
 cleanup:
     free(ends);
     return status;

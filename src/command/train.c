@@ -8,6 +8,7 @@
 Status command_train(Comm *comm, const Arguments *arguments) {
     RunRequest request = {.directory = arguments->out,
                           .resume = arguments->resume,
+                          .timeline = arguments->timeline,
                           .report = run_page_make,
                           .events = run_events_write};
     Status status = time_limit_find(&request.seconds, arguments);

@@ -3,8 +3,8 @@
  * MPI counts in `int`, so whatever exceeds MESSAGE_LIMIT goes in several messages. Gathers are
  * messages from each to each: MPI_Allgatherv passes parts on in a ring, and where ranks outnumber
  * the cores each of its rounds waits for the scheduler (8 ranks on 2 cores: 8 against 4 ms for 3.7
- * MB). Among more than MOST_PEERS ranks it is MPI's all the same, since messages from each to each
- * would be too many there. */
+ * MB). What is small is MPI's, and so is all among more than MOST_PEERS ranks, where messages from
+ * each to each would be too many. */
 #include <limits.h>
 #include <mpi.h>
 #include <stdio.h>
@@ -20,7 +20,8 @@
 enum {
     MESSAGE_LIMIT = 1 << 30, /* bytes; below INT_MAX, and a multiple of any element's size */
     LINE_CAPACITY = 2048,
-    MOST_PEERS = 64,  /* that send messages from each to each */
+    MOST_PEERS = 64, /* that send messages from each to each */
+    FEW_BYTES = 32768,
     MOST_RANKS = 4096 /* that are handed on to MPI at once */
 };
 
@@ -197,10 +198,18 @@ int comm_max(Comm *comm, int value) {
     return largest;
 }
 
+int64_t comm_sum(Comm *comm, int64_t value) {
+    int64_t sum = 0;
+    heartbeat_waits();
+    MPI_Allreduce(&value, &sum, 1, MPI_INT64_T, MPI_SUM, comm->world);
+    heartbeat_goes_on();
+    return sum;
+}
+
 static void broadcast(const Comm *comm, MPI_Comm among, void *bytes, size_t count, int root) {
     for (size_t done = 0; done < count; done += comm->message_limit) {
         size_t part = smaller(count - done, comm->message_limit);
-        heartbeat_waits();
+        heartbeat_transfers();
         MPI_Bcast((char *)bytes + done, (int)part, MPI_BYTE, root, among);
         heartbeat_goes_on();
     }
@@ -218,7 +227,7 @@ void comm_scope_broadcast(Comm *comm, CommScope scope, void *bytes, size_t count
 void comm_merge(Comm *comm, CommScope scope, void *bytes, size_t count) {
     for (size_t done = 0; done < count; done += comm->message_limit) {
         size_t part = smaller(count - done, comm->message_limit);
-        heartbeat_waits();
+        heartbeat_transfers();
         MPI_Allreduce(MPI_IN_PLACE, (char *)bytes + done, (int)part, MPI_BYTE, MPI_BOR,
                       comm_of(comm, scope));
         heartbeat_goes_on();
@@ -244,27 +253,22 @@ static size_t part_begin(const size_t ends[], int r) {
     return r == 0 ? 0 : ends[r - 1];
 }
 
-/* By MPI's own collective, to `root`, or to all if that is -1. */
-static void gather_by_mpi(Comm *comm, char *bytes, const size_t ends[], int root) {
+/* MPI brings few bytes to all in a logarithm of rounds. */
+static bool is_for_mpi(const Comm *comm, const size_t ends[]) {
+    size_t total = ends[comm->size - 1];
+    return comm->size <= MOST_RANKS && total <= comm->message_limit &&
+           (total <= FEW_BYTES || comm->size > comm->most_peers);
+}
+
+static void allgather_by_mpi(const Comm *comm, char *bytes, const size_t ends[]) {
     int counts[MOST_RANKS], begins[MOST_RANKS];
     for (int r = 0; r < comm->size; r++) {
         begins[r] = (int)part_begin(ends, r);
         counts[r] = (int)ends[r] - begins[r];
     }
-    bool keeps = root < 0 || comm->rank == root;
-    void *mine = keeps ? MPI_IN_PLACE : bytes + begins[comm->rank];
-    heartbeat_waits();
-    if (root < 0)
-        MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_BYTE, bytes, counts, begins, MPI_BYTE, comm->world);
-    else
-        MPI_Gatherv(mine, counts[comm->rank], MPI_BYTE, bytes, counts, begins, MPI_BYTE, root,
-                    comm->world);
+    heartbeat_transfers();
+    MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_BYTE, bytes, counts, begins, MPI_BYTE, comm->world);
     heartbeat_goes_on();
-}
-
-static bool are_many(const Comm *comm, const size_t ends[]) {
-    return comm->size > comm->most_peers && comm->size <= MOST_RANKS &&
-           ends[comm->size - 1] <= MESSAGE_LIMIT;
 }
 
 static void send_part(Comm *comm, int rank, const char *bytes, const size_t ends[]) {
@@ -278,8 +282,8 @@ static void receive_part(Comm *comm, int rank, char *bytes, const size_t ends[])
 }
 
 void comm_allgather(Comm *comm, void *bytes, const size_t ends[]) {
-    if (are_many(comm, ends)) {
-        gather_by_mpi(comm, bytes, ends, -1);
+    if (is_for_mpi(comm, ends)) {
+        allgather_by_mpi(comm, bytes, ends);
         return;
     }
     for (int i = 1; i < comm->size; i++)
@@ -289,12 +293,13 @@ void comm_allgather(Comm *comm, void *bytes, const size_t ends[]) {
     comm_flight_wait(comm->messages);
 }
 
-void comm_gather(Comm *comm, void *bytes, const size_t ends[]) {
-    if (are_many(comm, ends)) {
-        gather_by_mpi(comm, bytes, ends, 0);
-        return;
-    }
-    for (int r = 1; r < comm->size && comm->rank == 0; r++) receive_part(comm, r, bytes, ends);
-    if (comm->rank != 0) send_part(comm, 0, bytes, ends);
+void comm_exchange(Comm *comm, const CommPiece sends[], size_t send_count,
+                   const CommPiece receives[], size_t receive_count) {
+    for (size_t i = 0; i < receive_count; i++)
+        comm_flight_receive(comm->messages, receives[i].rank, receives[i].tag, receives[i].values,
+                            receives[i].count * sizeof(float));
+    for (size_t i = 0; i < send_count; i++)
+        comm_flight_send(comm->messages, sends[i].rank, sends[i].tag, sends[i].values,
+                         sends[i].count * sizeof(float));
     comm_flight_wait(comm->messages);
 }

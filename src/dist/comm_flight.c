@@ -79,7 +79,7 @@ bool comm_flight_has_landed(CommFlight *flight) {
 }
 
 void comm_flight_wait(CommFlight *flight) {
-    heartbeat_waits();
+    heartbeat_transfers();
     MPI_Waitall((int)flight->count, flight->requests, MPI_STATUSES_IGNORE);
     heartbeat_goes_on();
     flight->count = 0;

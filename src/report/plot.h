@@ -6,6 +6,7 @@
  *   plot_curves.c     curves.png
  *   plot_confusion.c  confusion.png
  *   plot_digits.c     errors.png and augmented.png
+ *   plot_scaling.c    the picture of `bench scaling --model`
  *
  * Lengths are in pixels of a page that is PLOT_WIDTH wide; the file has PLOT_SCALE as many. */
 #pragma once

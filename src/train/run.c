@@ -11,6 +11,7 @@
 #include "mnist_dist/base/log.h"
 #include "mnist_dist/base/memory.h"
 #include "mnist_dist/base/safefile.h"
+#include "mnist_dist/base/timeline.h"
 #include "mnist_dist/dist/watchdog.h"
 #include "run_writer.h"
 
@@ -101,6 +102,19 @@ static Status announce(const Run *run) {
 static void start_epoch_clock(Run *run) {
     run->epoch_started = clock_seconds();
     run->epoch_images = 0;
+    run_pace_start(run);
+}
+
+/* **Collective.** One step, of which it is noted when it was made and how long it took. */
+static Status make_step(Run *run, Request *request) {
+    double since = clock_seconds(), waited = heartbeat_waited();
+    Status status = trainer_step(run->trainer, request);
+    if (status != STATUS_OK) return status;
+    double now = clock_seconds();
+    timeline_add(TIMELINE_STEP, (uint32_t)run->trainer->progress.step, since, now);
+    run_pace_add(run, now - since, heartbeat_waited() - waited);
+    run_time_foresee(run, now - since);
+    return STATUS_OK;
 }
 
 /* **Collective.** The steps that are left of the epoch under way. */
@@ -114,9 +128,7 @@ static Status train_steps(Run *run) {
     while (progress->epoch_step < trainer->steps_per_epoch) {
         Request request = REQUEST_NONE;
         int64_t seen = progress->running.count;
-        double since = clock_seconds();
-        TRY(trainer_step(trainer, &request));
-        run_time_foresee(run, clock_seconds() - since);
+        TRY(make_step(run, &request));
         run->epoch_images += (uint64_t)(progress->running.count - seen);
         run_log_progress(run);
         run_note_write(run);
@@ -195,7 +207,7 @@ static Status validate(Run *run, Tally *validation) {
     if (status != STATUS_OK) return status;
     status = evaluator_run(run->evaluator, validation, run->probabilities, trainer_weights(trainer),
                            &images);
-    trainer->times.seconds[PHASE_EVALUATE] += clock_seconds() - since;
+    trainer_lap(trainer, PHASE_EVALUATE, since);
     return status == STATUS_OK && !isfinite(validation->loss) ? run_name_digits(run) : status;
 }
 
@@ -227,6 +239,8 @@ static Status end_epoch(Run *run) {
         if (run->probabilities != NULL) run_write_predictions(run, run->probabilities);
     }
     run_log_epoch(run, rate_fell, best);
+    status = run_name_slowest(run);
+    if (status != STATUS_OK) return status;
     /* A run that may go back does so to the last epoch's end, whatever is kept of the others. */
     bool due = best || run->config->training.divergence_retries > 0 ||
                is_due(trainer->progress.epoch, run->config->checkpoint.every_epochs);
@@ -245,6 +259,7 @@ static Status train_epoch(Run *run) {
 static Status train_epochs(Run *run) {
     Status status = STATUS_OK;
     heartbeat_step(run->trainer->progress.step);
+    timeline_add(PHASE_START, 0, run->timeline.begin, clock_seconds());
     while (!run_is_done(run->config, &run->trainer->progress)) TRY(train_epoch(run));
     TRY(run_finish(run));
     Checkpoint result = run_snapshot(run, RUN_FINISHED);
@@ -372,6 +387,7 @@ Status run_train(Comm *comm, const Config *given, const RunRequest *asked) {
     Status status;
     run_time_start(&run, request.seconds);
     heartbeat_phase(PHASE_START);
+    TRY(run_timeline_start(&run));
     watchdog_limit((double)config.training.hang_timeout, "");
     TRY(run_find_start(&run, &config, &request));
     TRY(open_run(&run, &checkpoint, &found, &finished, &request));
@@ -382,5 +398,6 @@ Status run_train(Comm *comm, const Config *given, const RunRequest *asked) {
 cleanup:
     checkpoint_free(&checkpoint);
     close_run(&run);
+    run_timeline_finish(&run);
     return status;
 }

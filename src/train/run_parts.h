@@ -14,7 +14,9 @@
  *   run_best.c       the best network so far
  *   run_predictions.c  what the best network says of each held-out image
  *   run_finish.c     the best network's confusion matrix and predictions
- *   run_log.c        what a person sees */
+ *   run_log.c        what a person sees
+ *   run_slowest.c    which rank the others wait for
+ *   run_timeline.c   what every thread did, for --timeline */
 #pragma once
 
 #include <limits.h>
@@ -29,6 +31,18 @@
 typedef struct RunWriter RunWriter; /* run_writer.h */
 
 enum { RUN_SHOWN = 65536 }; /* held-out images that predictions.h5, and so the page, has at most */
+
+/* How a rank fares in the epoch under way. */
+typedef struct Pace {
+    double seconds, own; /* of its steps; of these, those in which it waited for no other */
+    double began, ran;   /* clock_seconds; processor time of the main thread */
+    int rank, shards;
+} Pace;
+
+/* When a run with a timeline began, and how far this rank's clock was ahead of rank 0's. */
+typedef struct TimelineStart {
+    double begin, ahead;
+} TimelineStart;
 
 typedef struct Run {
     Comm *comm;
@@ -60,6 +74,8 @@ typedef struct Run {
     PhaseTimes noted;      /* of this rank when the last epoch ended */
     float *probabilities;  /* (held out, 10) of the last epoch if output.report is checkpoints; NULL
                               if they are more than RUN_SHOWN */
+    Pace pace;
+    TimelineStart timeline; /* zero if none is wanted */
     const RunRequest *request;
 } Run;
 
@@ -182,3 +198,18 @@ void run_log_end(const Run *run, Status status);
 void run_log_epoch(const Run *run, bool rate_fell, bool best);
 void run_log_result(const Checkpoint *checkpoint, const char *directory);
 void run_log_times(const Run *run);
+
+/* The epoch's pace begins anew; one of its steps took this rank so many seconds, in some of which
+ * it waited for others. */
+void run_pace_start(Run *run);
+void run_pace_add(Run *run, double seconds, double waited);
+
+/* **Collective.** Names the rank that made the others wait for more than a tenth of the epoch. */
+Status run_name_slowest(const Run *run);
+
+/* **Collective.** Begins to record what request->timeline will hold, if that is given.
+ * STATUS_USAGE if such a file cannot be. */
+Status run_timeline_start(Run *run);
+
+/* **Collective.** Writes it; after all of the run's threads have ended. A failure is warned of. */
+void run_timeline_finish(Run *run);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "mnist_dist/base/heartbeat.h"
 #include "mnist_dist/base/log.h"
 #include "run_parts.h"
 
@@ -28,6 +29,7 @@ static Want find_want(const Run *run) {
 void run_warn_of_processors(const Run *run) {
     Want want = find_want(run);
     char bound[96] = "";
+    if (want.threads > want.processors) heartbeat_shares_processors();
     if (comm_rank(run->comm) != 0 || want.threads <= want.processors) return;
     if (want.processors < sysconf(_SC_NPROCESSORS_ONLN))
         snprintf(bound, sizeof bound, " that they are bound to (mpirun --bind-to none frees them)");

@@ -105,7 +105,7 @@ Status run_save(Run *run, RunStatus mark, bool best) {
     trainer_collect(run->trainer);
     if (comm_rank(run->comm) == 0) status = save(run, mark, best);
     status = comm_agree(run->comm, status);
-    run->trainer->times.seconds[PHASE_CHECKPOINT] += clock_seconds() - since;
+    trainer_lap(run->trainer, PHASE_CHECKPOINT, since);
     return status;
 }
 

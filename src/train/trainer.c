@@ -12,6 +12,7 @@
 #include "mnist_dist/base/heartbeat.h"
 #include "mnist_dist/base/memory.h"
 #include "mnist_dist/base/shard.h"
+#include "mnist_dist/base/timeline.h"
 #include "mnist_dist/nn/loss.h"
 #include "trainer_parts.h"
 #include "window.h"
@@ -216,7 +217,12 @@ static size_t step_size(const Trainer *trainer) {
 static void lap(PhaseTimes *times, Phase phase, double *since) {
     double now = clock_seconds();
     times->seconds[phase] += now - *since;
+    timeline_add(phase, 0, *since, now);
     *since = now;
+}
+
+void trainer_lap(Trainer *trainer, Phase phase, double since) {
+    lap(&trainer->times, phase, &since);
 }
 
 size_t trainer_fill_shard(Batch *samples, const Trainer *trainer, uint64_t batch, size_t shard) {

@@ -54,6 +54,20 @@ bench 3 step training.batch_size=600 <<<"training step|images/s"
 if grep '% of the peak' bench.txt; then fail "a share of one core's peak at three ranks"; fi
 bench 2 allreduce <<<"sum and gather|GB/s"
 
+MNIST_DIST_NODE_RANKS=1 bench 2 scaling --model -o scaling.png <<<"a shard's images|images/s
+a small message|us
+network, foreseen|ms
+step, foreseen|ms
+step, measured|ms
+foreseen by measured|ratio
+strong scaling, 16 ranks|images/s
+weak scaling, 4096 ranks|images/s"
+row '^weak +4096 +90112 '
+[ "$(head -c 4 scaling.png | tail -c 3)" = PNG ] || fail "no picture of scaling"
+expect_error 2 'go with bench scaling only' "$program" bench step --model
+expect_error 2 '^mnist_dist: error: none/scaling.png: cannot be written' \
+    "$program" bench scaling --model -o none/scaling.png "${smoke[@]}"
+
 awk -v rows=300 -v labelled=1 -f "$source/tests/e2e/digits.awk" >train.csv
 mkdir temporary
 export TMPDIR=$work/temporary

@@ -119,24 +119,6 @@ static void allgather_brings_uneven_parts_to_all(void **state) {
     }
 }
 
-static void gather_brings_uneven_parts_to_rank_0_only(void **state) {
-    (void)state;
-    for (size_t l = 0; l < 4; l++) {
-        comm_limit_messages(comm, limits[l % 2]);
-        comm_limit_peers(comm, l < 2 ? 64 : 1);
-        unsigned char *bytes = NULL;
-        size_t ends[64];
-        Range mine;
-        size_t total = make_parts(&bytes, ends, &mine);
-        comm_gather(comm, bytes, ends);
-        Range filled = comm_rank(comm) == 0 ? (Range){0, total} : mine;
-        assert_on_all_ranks(is_zero(bytes, 0, filled.begin));
-        assert_on_all_ranks(holds(bytes, filled.begin, filled.end));
-        assert_on_all_ranks(is_zero(bytes, filled.end, total));
-        free(bytes);
-    }
-}
-
 /* Two pieces from everyone to everyone; the number tells from whom, to whom and which. */
 static float piece_value(int from, int to, int which, size_t i) {
     return (float)(((from * 16 + to) * 2 + which) * PART) + (float)i;
@@ -278,7 +260,6 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(largest_value_is_found),
     cmocka_unit_test_teardown(broadcast_copies_from_any_root, restore_limit),
     cmocka_unit_test_teardown(allgather_brings_uneven_parts_to_all, restore_limit),
-    cmocka_unit_test_teardown(gather_brings_uneven_parts_to_rank_0_only, restore_limit),
     cmocka_unit_test_teardown(flights_keep_pieces_apart, restore_limit),
     cmocka_unit_test_teardown(merge_brings_everyones_bytes_to_all, restore_limit),
     cmocka_unit_test(ranks_of_a_node_are_neighbours),

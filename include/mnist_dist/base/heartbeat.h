@@ -32,9 +32,17 @@ void heartbeat_phase(Phase phase);
 void heartbeat_beat(void);
 void heartbeat_step(uint64_t step);
 
-/* Around whatever waits for other ranks; may be nested. */
+/* Around whatever waits for other ranks: for that they come, or for the bytes of their messages;
+ * may be nested. */
 void heartbeat_waits(void);
+void heartbeat_transfers(void);
 void heartbeat_goes_on(void);
+
+/* Seconds that the calling thread has spent so, both together, since it began. Once it has been
+ * said that processors are shared, this includes those in which it was ready to run but had none:
+ * a microsecond more for each wait. */
+double heartbeat_waited(void);
+void heartbeat_shares_processors(void);
 
 /* Around whatever waits for the reader of a terminal or a pipe. */
 void heartbeat_speaks(void);

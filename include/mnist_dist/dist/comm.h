@@ -71,11 +71,16 @@ static inline Status comm_agree(Comm *comm, Status mine) {
     return ours != STATUS_OK ? ours : mine;
 }
 
-/* **Collective.** The largest of the ranks' values. */
+/* **Collective.** The largest of the ranks' values; their sum. */
 int comm_max(Comm *comm, int value);
+int64_t comm_sum(Comm *comm, int64_t value);
 
 /* **Collective.** Copies root's bytes to all. */
 void comm_broadcast(Comm *comm, void *bytes, size_t count, int root);
+
+/* **Collective.** How far this rank's clock_seconds is ahead of rank 0's, to within half the time
+ * that a message takes there and back; 0 if they cannot be told apart. */
+double comm_clock_ahead(Comm *comm);
 
 /* **Collective.** Waits for all. */
 void comm_barrier(Comm *comm);
@@ -84,8 +89,18 @@ void comm_barrier(Comm *comm);
  * each rank has filled its own; after the call all ranks hold all parts. */
 void comm_allgather(Comm *comm, void *bytes, const size_t ends[]);
 
-/* **Collective.** As comm_allgather, but only rank 0 receives. */
-void comm_gather(Comm *comm, void *bytes, const size_t ends[]);
+/* A run of floats to or from one rank. */
+typedef struct CommPiece {
+    int rank;
+    int tag; /* tells apart several pieces between the same two ranks */
+    float *values;
+    size_t count;
+} CommPiece;
+
+/* **Collective** among those concerned. Sends and receives all pieces; returns when all have
+ * arrived. */
+void comm_exchange(Comm *comm, const CommPiece sends[], size_t send_count,
+                   const CommPiece receives[], size_t receive_count);
 
 /* How many ranks, or nodes, may each send messages to each of the others. */
 int comm_most_peers(const Comm *comm);

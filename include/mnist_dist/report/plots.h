@@ -9,5 +9,22 @@
  * picture that has become wrong, since its part is missing now, is removed. */
 Status plots_write(const RunRecord *record);
 
+/* Images per second by ranks, as `bench scaling --model` foresees them. */
+enum { PLOT_SCALING_POINTS = 13 };
+typedef struct PlotScalingPoint {
+    double ranks, rate;
+} PlotScalingPoint;
+typedef struct PlotScalingCurve {
+    size_t count;
+    PlotScalingPoint points[PLOT_SCALING_POINTS]; /* the first is of one rank */
+} PlotScalingCurve;
+typedef struct PlotScaling {
+    double batch; /* images of a step, or of a rank's */
+    PlotScalingCurve strong, weak;
+} PlotScaling;
+
+/* Makes their picture, a PNG. */
+Status plots_write_scaling(const PlotScaling *scaling, const char *path);
+
 /* cairo's, as "1.16.0". */
 const char *plots_cairo_version(void);

@@ -12,6 +12,7 @@ typedef struct RunRequest {
     const char *resume;    /* "auto", "never", or the path of a checkpoint; of an imported one
                               it means "auto", but that a new run starts with its weights and has
                               its layers, whatever the configuration's are */
+    const char *timeline;  /* the file for what every thread of every rank did; NULL: none */
     double seconds;        /* the run stops by itself so as to end within these; 0: never */
     /* Makes the run's page: called on rank 0 when output.report says so. NULL: nobody does. */
     void (*report)(const char *directory);

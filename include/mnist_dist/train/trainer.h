@@ -142,5 +142,8 @@ void trainer_spread(Trainer *trainer);
 Status trainer_measure_statistics(Trainer *trainer, float *statistics, const float *params,
                                   uint64_t batches);
 
+/* This rank's main thread has been in a phase from `since`, of clock_seconds, until now. */
+void trainer_lap(Trainer *trainer, Phase phase, double since);
+
 /* The sum of the phases' times over this rank's threads. */
 PhaseTimes trainer_times(const Trainer *trainer);

@@ -1,0 +1,35 @@
+/* What the files bench_scaling*.c share: measurements of what a step is made of. */
+#pragma once
+
+#include "command/bench.h"
+#include "command/scaling_model.h"
+
+/* Memory and data for a rank's own work. */
+typedef struct WorkBench WorkBench;
+/* **Collective**, but for the end. */
+Status work_bench_new(WorkBench **out, const BenchSetting *setting);
+void work_bench_destroy(WorkBench *bench);
+
+/* **Collective.** A rank's own work, in processor time, while all ranks do it at once. */
+void work_bench_measure(ScalingWork *work, WorkBench *bench);
+
+/* **Collective.** How much longer the step's shards take until all ranks are done with theirs. */
+double work_bench_crowding(WorkBench *bench, const ScalingWork *work);
+
+/* Memory for messages. */
+typedef struct NetworkBench NetworkBench;
+Status network_bench_new(NetworkBench **out, const BenchSetting *setting);
+void network_bench_destroy(NetworkBench *bench);
+
+/* **Collective.** Exchanges between ranks; nothing of a single one. */
+void network_bench_measure(ScalingNetwork *network, NetworkBench *bench);
+
+/* **Collective.** Training steps of the configuration. */
+typedef struct StepBench StepBench;
+Status step_bench_new(StepBench **out, const BenchSetting *setting);
+void step_bench_destroy(StepBench *bench);
+/* Seconds of one, the mean of half a second's. */
+Status step_bench_measure(double *seconds, StepBench *bench);
+
+/* **Collective.** The mean of a number over the ranks. */
+double scaling_mean(Comm *comm, double value);
