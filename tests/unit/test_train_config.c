@@ -530,6 +530,11 @@ static void test_rates_suit_each_other(void **state) {
                                              "optimizer.learning_rate=0.001, so that a fall would "
                                              "raise the rate");
     expect_checked("schedule.min_rate=0.01 schedule.kind=constant", NULL);
+    expect_checked("schedule.min_rate=0.01 optimizer.scaling=linear training.batch_size=2560",
+                   NULL);
+    expect_checked("schedule.min_rate=0.01 optimizer.scaling=sqrt training.batch_size=4096",
+                   "schedule.min_rate=0.01 is above optimizer.learning_rate=0.004, as it is scaled "
+                   "to the batch, so that a fall would raise the rate");
     expect_checked("schedule.warmup_epochs=24.5", NULL);
     expect_checked("schedule.warmup_epochs=25",
                    "schedule.warmup_epochs=25 must be less than training.epochs=25");
