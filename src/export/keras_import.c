@@ -142,7 +142,7 @@ static Status begin(Checkpoint *checkpoint) {
     for (int i = 0; i < optimizer_slot_count(&config->optimizer); i++)
         TRY(MEMORY_NEW(&checkpoint->slots[i], checkpoint->parameter_count));
     TRY(history_new(&checkpoint->history, 0, 0));
-    checkpoint->progress = progress_start(config->optimizer.learning_rate);
+    checkpoint->progress = progress_start(config_base_rate(config));
     strcpy(checkpoint->data_fingerprint, CHECKPOINT_IMPORTED);
     model_describe_kernels(checkpoint->kernels, checkpoint->model);
     machine_describe(checkpoint->machine);

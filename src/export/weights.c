@@ -27,7 +27,7 @@ double weights_learning_rate(const Checkpoint *checkpoint) {
         return checkpoint->progress.plateau.rate;
     if (history->steps.count > 0)
         return history_step(history, history->steps.count - 1, STEP_LEARNING_RATE);
-    return checkpoint->config.optimizer.learning_rate;
+    return config_base_rate(&checkpoint->config);
 }
 
 Status weights_check_name(const char *path, const char *ending) {

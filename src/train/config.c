@@ -104,14 +104,22 @@ static Status check_average(const Config *config) {
                        average->start_epoch, (long long)config->training.epochs);
 }
 
+double config_base_rate(const Config *config) {
+    const TrainingOptions *training = &config->training;
+    return optimizer_base_rate(&config->optimizer,
+                               (double)training->batch_size * (double)training->accumulate);
+}
+
 static Status check_rate(const Config *config) {
     const ScheduleOptions *schedule = &config->schedule;
     bool has_floor = schedule->kind != SCHEDULE_CONSTANT && schedule->kind != SCHEDULE_ONE_CYCLE;
-    if (has_floor && schedule->min_rate > config->optimizer.learning_rate)
+    bool scales = config->optimizer.scaling != SCALING_NONE;
+    if (has_floor && schedule->min_rate > config_base_rate(config))
         return status_fail(STATUS_USAGE,
-                           "schedule.min_rate=%g is above optimizer.learning_rate=%g, so that a "
+                           "schedule.min_rate=%g is above optimizer.learning_rate=%g%s, so that a "
                            "fall would raise the rate",
-                           schedule->min_rate, config->optimizer.learning_rate);
+                           schedule->min_rate, config_base_rate(config),
+                           scales ? ", as it is scaled to the batch" : "");
     if (schedule->warmup_epochs > 0 && schedule->warmup_epochs >= (double)config->training.epochs)
         return status_fail(STATUS_USAGE,
                            "schedule.warmup_epochs=%g must be less than training.epochs=%lld",

@@ -88,6 +88,10 @@ const ConfigKey CONFIG_KEYS[] = {
 
     CHOICE(optimizer.kind, CHANGES_ANSWER, "adam", OPTIMIZER_NAMES, "the update rule"),
     REAL(optimizer.learning_rate, "0.001", 1e-12, 1000, "where the schedule starts"),
+    CHOICE(optimizer.scaling, CHANGES_ANSWER, "none", SCALING_NAMES,
+           "how learning_rate follows the batch"),
+    WHOLE(optimizer.scaling_batch, CHANGES_ANSWER, "256", 1, 1048576,
+          "linear, sqrt: the batch that learning_rate is for"),
     REAL(optimizer.momentum, "0", 0, 0.999999, "sgd, rmsprop, lars"),
     BOOL(optimizer.nesterov, CHANGES_ANSWER, "false", "sgd: look ahead"),
     REAL(optimizer.beta_1, "0.9", 0, 0.999999, "adam, adamw, lamb: decay of the mean"),

@@ -212,6 +212,21 @@ const char *const OPTIMIZER_NAMES[] = {
     NULL,
 };
 
+const char *const SCALING_NAMES[] = {
+    [SCALING_NONE] = "none", [SCALING_LINEAR] = "linear", [SCALING_SQRT] = "sqrt", NULL};
+
+double optimizer_base_rate(const OptimizerOptions *options, double batch) {
+    const double ratio = batch / (double)options->scaling_batch;
+    switch (options->scaling) {
+    case SCALING_LINEAR:
+        return options->learning_rate * ratio;
+    case SCALING_SQRT:
+        return options->learning_rate * sqrt(ratio);
+    default:
+        return options->learning_rate;
+    }
+}
+
 int optimizer_slot_count(const OptimizerOptions *options) {
     const OptimizerKindRow *row = &KINDS[options->kind];
     return options->momentum > 0.0 ? row->slots_momentum : row->slots_plain;

@@ -178,8 +178,8 @@ static bool advance_epoch(Trainer *trainer, double accuracy, bool *rate_fell) {
     progress->stale_epochs++;
     *rate_fell = false;
     if (isnan(accuracy)) return false;
-    *rate_fell = schedule_epoch_end(&config->schedule, config->optimizer.learning_rate,
-                                    &progress->plateau, accuracy);
+    *rate_fell = schedule_epoch_end(&config->schedule, config_base_rate(config), &progress->plateau,
+                                    accuracy);
     if (accuracy <= progress->best_accuracy) return false;
     progress->best_accuracy = accuracy;
     progress->best_epoch = progress->epoch;

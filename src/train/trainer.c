@@ -159,7 +159,7 @@ cleanup:
 void trainer_restart(Trainer *trainer) {
     const Config *config = trainer->config;
     size_t bytes = model_parameter_count(trainer->model) * sizeof(float);
-    trainer->progress = progress_start(config->optimizer.learning_rate);
+    trainer->progress = progress_start(config_base_rate(config));
     trainer->history.epochs.count = trainer->history.steps.count = 0;
     if (comm_rank(trainer->comm) == 0) {
         memset(trainer->params, 0, bytes);
@@ -365,9 +365,8 @@ static Tally sum_reports(const Trainer *trainer, Request *request) {
 static double next_rate(const Trainer *trainer) {
     ScheduleWhere where = {trainer->progress.step, trainer->steps_per_epoch,
                            (uint64_t)trainer->config->training.epochs * trainer->steps_per_epoch};
-    double rate =
-        schedule_rate(&trainer->config->schedule, trainer->config->optimizer.learning_rate, &where,
-                      &trainer->progress.plateau);
+    double rate = schedule_rate(&trainer->config->schedule, config_base_rate(trainer->config),
+                                &where, &trainer->progress.plateau);
     return ldexp(rate, -(int)trainer->progress.setbacks);
 }
 

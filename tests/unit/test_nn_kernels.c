@@ -42,6 +42,10 @@ static const ConvShape conv_shapes[] = {
     {12, 11, 16, 16, 5, 5, 2, true},
     {3, 5, 16, 20, 3, 5, 1, true},
     {10, 9, 7, 8, 4, 4, 3, true},
+    {26, 26, 32, 32, 3, 3, 1, true},
+    {10, 11, 64, 32, 3, 3, 1, true},
+    {3, 6, 16, 32, 3, 3, 1, true},
+    {9, 12, 32, 16, 5, 5, 1, true},
 };
 
 enum { CONV_SHAPES = sizeof conv_shapes / sizeof *conv_shapes };

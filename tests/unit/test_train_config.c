@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "mnist_dist/base/rng.h"
+#include "mnist_dist/nn/model.h"
 #include "mnist_dist/train/config.h"
 #include "train/config_keys.h"
 
@@ -161,6 +162,32 @@ static void test_smoke_is_read_and_checked(void **state) {
     assert_string_equal(config.model.layers,
                         "conv 3x3 8 same relu, maxpool 2x2, dropout 0.25, flatten, "
                         "dense 32 relu, dropout 0.5, dense 10 softmax");
+}
+
+static void test_recipes_are_read_and_checked(void **state) {
+    (void)state;
+    const char *const names[] = {"fast", "scale", "deotte"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char path[512];
+        Config config;
+        Model *model = NULL;
+        config_defaults(&config);
+        snprintf(path, sizeof path, CONFIGS "%s.yaml", names[i]);
+        assert_int_equal(config_read_file(&config, path), STATUS_OK);
+        assert_int_equal(config_check(&config), STATUS_OK);
+        assert_int_equal(model_new(&model, &config.model), STATUS_OK);
+        model_destroy(model);
+    }
+}
+
+static void test_scale_gives_the_batch_its_rate(void **state) {
+    (void)state;
+    Config config;
+    config_defaults(&config);
+    assert_int_equal(config_read_file(&config, CONFIGS "scale.yaml"), STATUS_OK);
+    assert_true(config_base_rate(&config) == 0.05);
+    config.training.batch_size = 1024;
+    assert_true(config_base_rate(&config) == 0.025);
 }
 
 /* ---- names that are wrong ---- */
@@ -530,6 +557,11 @@ static void test_rates_suit_each_other(void **state) {
                                              "optimizer.learning_rate=0.001, so that a fall would "
                                              "raise the rate");
     expect_checked("schedule.min_rate=0.01 schedule.kind=constant", NULL);
+    expect_checked("schedule.min_rate=0.01 optimizer.scaling=linear training.batch_size=2560",
+                   NULL);
+    expect_checked("schedule.min_rate=0.01 optimizer.scaling=sqrt training.batch_size=4096",
+                   "schedule.min_rate=0.01 is above optimizer.learning_rate=0.004, as it is scaled "
+                   "to the batch, so that a fall would raise the rate");
     expect_checked("schedule.warmup_epochs=24.5", NULL);
     expect_checked("schedule.warmup_epochs=25",
                    "schedule.warmup_epochs=25 must be less than training.epochs=25");
@@ -729,6 +761,8 @@ int main(void) {
         cmocka_unit_test(test_baseline_spells_out_the_defaults),
         cmocka_unit_test(test_baseline_names_every_key),
         cmocka_unit_test(test_smoke_is_read_and_checked),
+        cmocka_unit_test(test_recipes_are_read_and_checked),
+        cmocka_unit_test(test_scale_gives_the_batch_its_rate),
         cmocka_unit_test(test_an_unknown_key_names_the_nearest),
         cmocka_unit_test(test_an_unknown_section_names_the_nearest),
         cmocka_unit_test(test_a_name_given_twice_is_refused),

@@ -237,6 +237,17 @@ static void kinds_have_names_up_to_the_last(void **state) {
     assert_null(OPTIMIZER_NAMES[OPTIMIZER_LAMB + 1]);
 }
 
+static void the_base_rate_follows_the_batch(void **state) {
+    (void)state;
+    OptimizerOptions options = {.learning_rate = 0.1, .scaling_batch = 256};
+    assert_true(optimizer_base_rate(&options, 4096) == 0.1);
+    options.scaling = SCALING_LINEAR;
+    assert_close(optimizer_base_rate(&options, 4096), 1.6, 1e-15);
+    assert_close(optimizer_base_rate(&options, 64), 0.025, 1e-17);
+    options.scaling = SCALING_SQRT;
+    assert_close(optimizer_base_rate(&options, 4096), 0.4, 1e-16);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(adam_follows_its_formula),
@@ -247,6 +258,7 @@ int main(void) {
         cmocka_unit_test(halves_step_like_the_whole),
         cmocka_unit_test(state_vectors_are_named_as_in_keras),
         cmocka_unit_test(kinds_have_names_up_to_the_last),
+        cmocka_unit_test(the_base_rate_follows_the_batch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

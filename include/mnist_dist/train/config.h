@@ -112,6 +112,9 @@ uint64_t config_environment_digest(void);
 /* Checks what no single key can show: batch_size against shards and the like. */
 Status config_check(const Config *config);
 
+/* The schedule's base rate: optimizer.learning_rate, scaled to the samples of a whole step. */
+double config_base_rate(const Config *config);
+
 /* The part of the rows that is held out: data.fold, or the seed modulo data.folds; 0 if none is. */
 int64_t config_held_out_fold(const Config *config);
 

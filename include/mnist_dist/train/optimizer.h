@@ -19,9 +19,15 @@ typedef enum OptimizerKind {
     OPTIMIZER_LAMB
 } OptimizerKind;
 
+/* How the rate follows the batch: not at all; by their ratio (Goyal et al., arXiv:1706.02677), as
+ * momentum and LARS want it; by its root (Krizhevsky, arXiv:1404.5997), as Adam and LAMB do. */
+typedef enum Scaling { SCALING_NONE, SCALING_LINEAR, SCALING_SQRT } Scaling;
+
 typedef struct OptimizerOptions {
     int kind;              /* an OptimizerKind */
-    double learning_rate;  /* the schedule's starting point */
+    double learning_rate;  /* the schedule's starting point, at a batch of scaling_batch */
+    int scaling;           /* a Scaling */
+    int64_t scaling_batch; /* samples of a step that learning_rate is for; unless SCALING_NONE */
     double momentum;       /* sgd, rmsprop */
     bool nesterov;         /* sgd */
     double beta_1, beta_2; /* adam, adamw */
@@ -37,6 +43,12 @@ enum { OPTIMIZER_MAX_SLOTS = 2 };
 
 /* Names by kind, "adam" and so on; NULL at the end. */
 extern const char *const OPTIMIZER_NAMES[];
+
+/* Names by scaling, "none" and so on; NULL at the end. */
+extern const char *const SCALING_NAMES[];
+
+/* learning_rate for steps of so many samples: where the schedule starts. */
+double optimizer_base_rate(const OptimizerOptions *options, double batch);
 
 /* State vectors of this kind, each as long as the parameters and zero at the start. */
 int optimizer_slot_count(const OptimizerOptions *options);

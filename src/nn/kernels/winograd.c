@@ -31,13 +31,21 @@ typedef struct Fetch {
 
 enum { FETCHES = 2 };
 
-/* The pixels, of so many channels, of `count` tiles from `first` on; or of those there are. */
-static Fetch fetch_tiles(const float *images, size_t channels, const Tiling *tiling, size_t first,
+/* The part, of images of `size` floats, of `count` tiles from `first` on; or of those there are. */
+static Fetch fetch_tiles(const float *images, size_t size, const Tiling *tiling, size_t first,
                          size_t count) {
-    size_t size = tiling->h * tiling->w * channels, last = smaller(first + count, tiling->count);
+    size_t last = smaller(first + count, tiling->count);
     if (first >= last) return (Fetch){NULL, 0};
     size_t begin = first * size / tiling->per_image, end = last * size / tiling->per_image;
     return (Fetch){images + begin, (end - begin) / tiling->points};
+}
+
+static Fetch fetch_inputs(const float *x, const Tiling *tiling, size_t first, size_t count) {
+    return fetch_tiles(x, tiling->rows * tiling->columns * tiling->in, tiling, first, count);
+}
+
+static Fetch fetch_outputs(const float *y, const Tiling *tiling, size_t first, size_t count) {
+    return fetch_tiles(y, tiling->h * tiling->w * tiling->out, tiling, first, count);
 }
 
 INLINE void fetch_parts(const Fetch fetches[FETCHES], size_t point) {
@@ -105,41 +113,44 @@ INLINE void convolve(float *y, const float *x, const Tiling *tiling, const Parts
     for (size_t first = 0; first < tiling->count; first += BLOCK) {
         size_t count = smaller(tiling->count - first, BLOCK);
         transform_inputs(parts->v, x, tiling, first, count, BLOCK, taps);
-        const Fetch fetches[FETCHES] = {fetch_tiles(x, tiling->in, tiling, first + count, BLOCK),
-                                        fetch_tiles(y, tiling->out, tiling, first, count)};
+        const Fetch fetches[FETCHES] = {fetch_inputs(x, tiling, first + count, BLOCK),
+                                        fetch_outputs(y, tiling, first, count)};
         multiply(parts->m, parts->v, parts->u, tiling, fetches);
         transform_outputs(y, parts->m, tiling, first, count, epilogue, taps);
     }
 }
 
-/* y from x by a kernel of the shape's taps, in parts->kernel or elsewhere. */
-static void run(float *y, const float *x, const float *kernel, const ConvShape *shape, size_t n,
+/* The tiling, with its row of zeros. */
+static Tiling tile_call(const ConvCall *call, bool reversed, const Parts *parts) {
+    Tiling tiling = tiling_make(&call->shape, reversed, call->n, parts->zeros);
+    memset(parts->zeros, 0, tiling.columns * tiling.in * sizeof(float));
+    return tiling;
+}
+
+/* y from x by a kernel of so many taps, in parts->kernel or elsewhere. */
+static void run(float *y, const float *x, const float *kernel, size_t taps, const Tiling *tiling,
                 const Parts *parts, Epilogue epilogue) {
-    Tiling tiling = tiling_make(shape, n, parts->zeros);
-    memset(parts->zeros, 0, shape->w * shape->in * sizeof(float));
-    if (shape->kh == 5) {
-        transform_kernel(parts->u, kernel, shape->in, shape->out, 5);
-        convolve(y, x, &tiling, parts, &epilogue, 5);
+    if (taps == 5) {
+        transform_kernel(parts->u, kernel, tiling->in, tiling->out, 5);
+        convolve(y, x, tiling, parts, &epilogue, 5);
     } else {
-        transform_kernel(parts->u, kernel, shape->in, shape->out, 3);
-        convolve(y, x, &tiling, parts, &epilogue, 3);
+        transform_kernel(parts->u, kernel, tiling->in, tiling->out, 3);
+        convolve(y, x, tiling, parts, &epilogue, 3);
     }
 }
 
 static void forward(const ConvCall *call) {
     Parts parts = parts_of(call);
-    run(call->y, call->x, call->kernel, &call->shape, call->n, &parts,
+    Tiling tiling = tile_call(call, false, &parts);
+    run(call->y, call->x, call->kernel, call->shape.kh, &tiling, &parts,
         (Epilogue){call->bias, call->activation == ACTIVATION_RELU});
 }
 
 static void backward_input(const ConvCall *call) {
-    const ConvShape *shape = &call->shape;
     Parts parts = parts_of(call);
-    ConvShape back = *shape;
-    back.in = shape->out;
-    back.out = shape->in;
-    conv_reverse_kernel(parts.kernel, call->kernel, shape);
-    run(call->dx, call->dy, parts.kernel, &back, call->n, &parts, (Epilogue){NULL, false});
+    Tiling tiling = tile_call(call, true, &parts);
+    conv_reverse_kernel(parts.kernel, call->kernel, &call->shape);
+    run(call->dx, call->dy, parts.kernel, call->shape.kh, &tiling, &parts, (Epilogue){NULL, false});
 }
 
 /* du (GRADIENT_ROWS of in, a panel of out) += v' z over a block of tiles. */
@@ -181,27 +192,24 @@ INLINE void sum_gradients(float *dkernel, const ConvCall *call, const Tiling *ti
             transform_inputs(parts->v, call->x, tiling, image + t, count, GRADIENT_BLOCK, taps);
             transform_gradients(parts->m, call->dy, tiling, image + t, count, taps);
             const size_t next = image + t + count;
-            const Fetch fetches[FETCHES] = {
-                fetch_tiles(call->x, tiling->in, tiling, next, block),
-                fetch_tiles(call->dy, tiling->out, tiling, next, block)};
+            const Fetch fetches[FETCHES] = {fetch_inputs(call->x, tiling, next, block),
+                                            fetch_outputs(call->dy, tiling, next, block)};
             add_products(parts->u, parts->v, parts->m, tiling, count, fetches);
         }
     gather_kernel(dkernel, parts->u, tiling->in, tiling->out, taps);
 }
 
 static void backward_weights(const ConvCall *call) {
-    const ConvShape *shape = &call->shape;
     Parts parts = parts_of(call);
-    Tiling tiling = tiling_make(shape, call->n, parts.zeros);
-    memset(parts.zeros, 0, shape->w * shape->in * sizeof(float));
-    if (shape->kh == 5)
+    Tiling tiling = tile_call(call, false, &parts);
+    if (call->shape.kh == 5)
         sum_gradients(call->dkernel, call, &tiling, &parts, 5);
     else
         sum_gradients(call->dkernel, call, &tiling, &parts, 3);
 }
 
 static bool suits(const ConvShape *shape) {
-    return conv_is_plain(shape) && shape->kh == shape->kw && (shape->kh == 3 || shape->kh == 5) &&
+    return shape->stride == 1 && shape->kh == shape->kw && (shape->kh == 3 || shape->kh == 5) &&
            shape->in % LANES == 0 && shape->out % LANES == 0;
 }
 

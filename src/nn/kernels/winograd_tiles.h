@@ -16,19 +16,41 @@ enum {
     STRIP = RUN * OUTPUTS + MOST_TAPS - 1, /* and those columns */
 };
 
-/* A convolution cut into tiles. in and out are multiples of LANES. */
+/* A convolution of (rows, columns, in) to (h, w, out) cut into tiles. in and out are multiples of
+ * LANES. */
 typedef struct Tiling {
     size_t h, w, in, out;
+    size_t rows, columns;
+    size_t border;                   /* zeros above and to the left */
     size_t across, per_image, count; /* tiles */
     size_t points;                   /* of a tile: 36 or 64 */
-    const float *zeros;              /* (w, in): stands for rows outside the image */
+    const float *zeros;              /* (columns, in): stands for rows outside the image */
 } Tiling;
 
-static Tiling tiling_make(const ConvShape *shape, size_t n, const float *zeros) {
-    size_t across = (shape->w + OUTPUTS - 1) / OUTPUTS, down = (shape->h + OUTPUTS - 1) / OUTPUTS;
-    size_t side = OUTPUTS + shape->kh - 1;
-    return (Tiling){shape->h,      shape->w,          shape->in,   shape->out, across,
-                    across * down, across * down * n, side * side, zeros};
+/* Of n images; reversed, of their dy to dx. The kernel is square, so a border has one width. */
+static Tiling tiling_make(const ConvShape *shape, bool reversed, size_t n, const float *zeros) {
+    const ConvEdges edges = conv_edges(shape);
+    const size_t side = OUTPUTS + shape->kh - 1;
+    Tiling tiling = reversed ? (Tiling){.h = shape->h,
+                                        .w = shape->w,
+                                        .in = shape->out,
+                                        .out = shape->in,
+                                        .rows = edges.h,
+                                        .columns = edges.w,
+                                        .border = shape->kh - 1 - edges.top}
+                             : (Tiling){.h = edges.h,
+                                        .w = edges.w,
+                                        .in = shape->in,
+                                        .out = shape->out,
+                                        .rows = shape->h,
+                                        .columns = shape->w,
+                                        .border = edges.top};
+    tiling.across = (tiling.w + OUTPUTS - 1) / OUTPUTS;
+    tiling.per_image = tiling.across * ((tiling.h + OUTPUTS - 1) / OUTPUTS);
+    tiling.count = tiling.per_image * n;
+    tiling.points = side * side;
+    tiling.zeros = zeros;
+    return tiling;
 }
 
 /* A vector more than the tiles of a panel: at a distance of a whole number of pages, or nearly so,
@@ -97,9 +119,10 @@ INLINE void gather_kernel(float *dkernel, const float *du, size_t in, size_t out
 INLINE void find_rows(const float *rows[MOST_POINTS], const float *x, const Tiling *tiling,
                       Place place, int taps) {
     for (int i = 0; i < line_points(taps); i++) {
-        size_t row = place.row + (size_t)i - (size_t)(taps / 2); /* wraps when above the image */
-        rows[i] = row < tiling->h ? x + (place.image * tiling->h + row) * tiling->w * tiling->in
-                                  : tiling->zeros;
+        size_t row = place.row + (size_t)i - tiling->border; /* wraps when above the image */
+        rows[i] = row < tiling->rows
+                      ? x + (place.image * tiling->rows + row) * tiling->columns * tiling->in
+                      : tiling->zeros;
     }
 }
 
@@ -110,8 +133,8 @@ INLINE void transform_columns(Vector half[STRIP][MOST_POINTS], const float *cons
                               int taps) {
     Vector taken[MOST_POINTS];
     for (size_t j = 0; j < columns; j++) {
-        size_t column = place.column + j - (size_t)(taps / 2);
-        bool inside = column < tiling->w;
+        size_t column = place.column + j - tiling->border;
+        bool inside = column < tiling->columns;
         UNROLL
         for (int i = 0; i < line_points(taps); i++)
             taken[i] = inside ? vector_load(rows[i] + column * tiling->in + channel) : (Vector){0};
