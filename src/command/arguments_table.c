@@ -63,8 +63,8 @@ const Option OPTIONS[OPTION_COUNT] = {
 
 enum { FILES = 1 << 20 }; /* as many as there are */
 
-static const char *const BENCHMARKS[] = {"peak",      "gemm",   "conv",    "step",
-                                         "allreduce", "import", "scaling", NULL};
+static const char *const BENCHMARKS[] = {"peak",    "gemm",   "conv",    "step", "allreduce",
+                                         "overlap", "import", "scaling", NULL};
 
 const char *const COMMAND_GROUPS[] = {"Train", "Data", "Network", "Look on", "Machine", NULL};
 
@@ -147,8 +147,8 @@ const Command COMMANDS[] = {
      .name = "bench",
      .group = "Machine",
      .run = command_bench,
-     .synopsis =
-         "[peak|gemm|conv|step|allreduce|import [FILE]|scaling [--model] [-o FILE]] [--json]",
+     .synopsis = "[peak|gemm|conv|step|allreduce|overlap|import [FILE]|scaling [--model] [-o "
+                 "FILE]] [--json]",
      .help = "measure the machine, and how near the program comes",
      .details = "Without a word: all but import and scaling. Figures are medians of rounds, with "
                 "the lowest "

@@ -20,7 +20,7 @@ static const BenchRow rows[] = {
     {"peak", true, bench_peak},           {"gemm", true, bench_gemm},
     {"conv", true, bench_conv},           {"step", true, bench_step},
     {"allreduce", true, bench_allreduce}, {"import", false, bench_import},
-    {"scaling", false, bench_scaling},
+    {"overlap", false, bench_overlap},    {"scaling", false, bench_scaling},
 };
 
 static void print_title(const BenchSetting *setting) {

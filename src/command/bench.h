@@ -11,7 +11,7 @@
 #include <stddef.h>
 
 #include "mnist_dist/base/status.h"
-#include "mnist_dist/dist/comm.h"
+#include "mnist_dist/dist/gradsync.h"
 #include "mnist_dist/train/config.h"
 #include "mnist_dist/train/workload.h"
 
@@ -67,11 +67,22 @@ typedef struct BenchWorkload {
 Status bench_workload_new(BenchWorkload *data);
 void bench_workload_destroy(BenchWorkload *data);
 
+/* The sum of a step's gradients, by itself. */
+typedef struct SumBench SumBench;
+/* **Collective**, all but the last. With messages in buckets of so many bytes, 0 for all at once.
+ */
+Status sum_bench_new(SumBench **out, const BenchSetting *setting, size_t bucket_bytes);
+void sum_bench_destroy(SumBench *bench);
+/* Seconds of one sum, and the gathering of parameters. */
+double sum_bench_measure(SumBench *bench);
+GradSyncTraffic sum_bench_traffic(const SumBench *bench);
+
 /* **Collective**, all of them. */
 Status bench_peak(const BenchSetting *setting);
 Status bench_gemm(const BenchSetting *setting);
 Status bench_conv(const BenchSetting *setting);
 Status bench_step(const BenchSetting *setting);
 Status bench_allreduce(const BenchSetting *setting);
+Status bench_overlap(const BenchSetting *setting);
 Status bench_import(const BenchSetting *setting);
 Status bench_scaling(const BenchSetting *setting);

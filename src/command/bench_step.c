@@ -53,11 +53,9 @@ cleanup:
     return status;
 }
 
-/* **Collective.** So many steps, in images per second of all ranks together. The epoch begins anew
- * where it would end. */
-static Status time_steps(double *rate, Trainer *trainer, int steps) {
+/* **Collective.** Seconds of so many steps. The epoch begins anew where it would end. */
+static Status time_steps(double *seconds, Trainer *trainer, int steps) {
     Progress *progress = &trainer->progress;
-    int64_t seen = progress->running.count;
     double since = clock_seconds();
     for (int step = 0; step < steps; step++) {
         Request request = REQUEST_NONE;
@@ -65,16 +63,17 @@ static Status time_steps(double *rate, Trainer *trainer, int steps) {
         Status status = trainer_step(trainer, &request);
         if (status != STATUS_OK) return status;
     }
-    *rate = (double)(progress->running.count - seen) / (clock_seconds() - since);
+    trainer_settle(trainer);
+    *seconds = clock_seconds() - since;
     return STATUS_OK;
 }
 
 /* **Collective.** Warms up by two steps, and has rank 0 say how many make a round. */
 static Status choose_steps(StepBench *bench, const BenchSetting *setting) {
-    double rate = 0.0;
-    Status status = time_steps(&rate, bench->trainer, 1);
-    if (status == STATUS_OK) status = time_steps(&rate, bench->trainer, 1);
-    double steps = ROUND_SECONDS * rate / (double)setting->config->training.batch_size;
+    double seconds = 1.0;
+    Status status = time_steps(&seconds, bench->trainer, 1);
+    if (status == STATUS_OK) status = time_steps(&seconds, bench->trainer, 1);
+    double steps = ROUND_SECONDS / seconds;
     bench->steps = steps < 2.0 ? 2 : steps > 1000.0 ? 1000 : (int)steps;
     comm_broadcast(setting->comm, &bench->steps, sizeof bench->steps, 0);
     return status;
@@ -83,13 +82,17 @@ static Status choose_steps(StepBench *bench, const BenchSetting *setting) {
 /* **Collective.** */
 static Status run_rounds(StepBench *bench, const BenchSetting *setting) {
     double flops = model_training_flops(bench->model);
+    const Tally *running = &bench->trainer->progress.running;
     Status status = STATUS_OK;
     for (int round = 0; round < BENCH_ROUNDS; round++) {
         if (comm_rank(setting->comm) == 0)
             bench->peak.values[round] = kernels_peak(COMPUTE_FLOAT32, PEAK_SECONDS);
         comm_node_barrier(setting->comm); /* where the others sleep */
         comm_barrier(setting->comm);
-        TRY(time_steps(&bench->images.values[round], bench->trainer, bench->steps));
+        int64_t seen = running->count;
+        double seconds = 0.0;
+        TRY(time_steps(&seconds, bench->trainer, bench->steps));
+        bench->images.values[round] = (double)(running->count - seen) / seconds;
         bench->flops.values[round] = bench->images.values[round] * flops * 1e-9;
     }
 cleanup:
@@ -155,8 +158,7 @@ void step_bench_destroy(StepBench *bench) {
 }
 
 Status step_bench_measure(double *seconds, StepBench *bench) {
-    double rate = 0.0;
-    Status status = time_steps(&rate, bench->trainer, bench->steps);
-    *seconds = (double)bench->trainer->config->training.batch_size / rate;
+    Status status = time_steps(seconds, bench->trainer, bench->steps);
+    *seconds /= bench->steps;
     return status;
 }

@@ -58,14 +58,14 @@ static MPI_Request *next_request(CommFlight *flight) {
 
 void comm_flight_send(CommFlight *flight, int peer, int tag, const void *bytes, size_t count) {
     const size_t limit = flight->comm->message_limit;
-    for (size_t done = 0; done < count; done += limit)
+    for (size_t done = 0; done < count && !flight->comm->mute; done += limit)
         MPI_Isend((const char *)bytes + done, (int)smaller(count - done, limit), MPI_BYTE, peer,
                   tag, flight->among, next_request(flight));
 }
 
 void comm_flight_receive(CommFlight *flight, int peer, int tag, void *bytes, size_t count) {
     const size_t limit = flight->comm->message_limit;
-    for (size_t done = 0; done < count; done += limit)
+    for (size_t done = 0; done < count && !flight->comm->mute; done += limit)
         MPI_Irecv((char *)bytes + done, (int)smaller(count - done, limit), MPI_BYTE, peer, tag,
                   flight->among, next_request(flight));
 }

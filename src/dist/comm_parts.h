@@ -23,7 +23,7 @@ struct Comm {
     int node_index, node_count;
     int *node_begins; /* (node_count + 1): each node's first rank, then the size */
     NodeBarrier *barrier;
-    bool threaded;
+    bool threaded, mute;
     int most_peers;
     size_t message_limit;
     CommFlight *messages; /* of the calls that wait for theirs */

@@ -181,11 +181,8 @@ Status gradsync_new(GradSync **out, Comm *comm, Pool *pool, const GradSyncShape 
     Status status = check(shape->shards, (size_t)comm_size(comm));
     if (status == STATUS_OK) status = MEMORY_NEW(&sync, 1);
     TRY(comm_agree(comm, status));
-    *sync = (GradSync){.comm = comm,
-                       .pool = pool,
-                       .shape = *shape,
-                       .mutex = PTHREAD_MUTEX_INITIALIZER,
-                       .work = PTHREAD_COND_INITIALIZER};
+    *sync = (GradSync){.comm = comm, .pool = pool, .shape = *shape};
+    gradsync_exchange_init(sync);
     sync->own = gradsync_shards_of(sync, (size_t)comm_rank(comm));
     TRY(fill(sync));
     *out = sync;

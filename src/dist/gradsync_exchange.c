@@ -1,10 +1,11 @@
 /* The messages between units, and the thread that brings them on; see gradsync.h.
  *
  * All that the leader of a unit has under way is a small state per bucket: which level of the sum
- * it waits for, which level of the gathering. `progress` looks at all of them and takes each as far
- * as it goes. It is called by whoever waits, and, where messages overlap with computing, by a
- * thread that does so every NAP: MPI moves data only while somebody calls it. The thread sleeps
- * while nothing is under way. Refused: to call it between the layers, which are as far apart as
+ * it waits for, which level of the gathering. `progress` takes each as far as it goes. Where
+ * messages overlap with computing a thread calls it every NAP, since MPI moves data only while
+ * somebody calls it, and sooner when there is something new; else the leader does while it waits.
+ * Who waits for the thread sleeps: where ranks outnumber the cores, one that polls takes the core
+ * from those that compute. Refused: to make progress between the layers, which are as far apart as
  * they please; Open MPI's own thread for TCP (btl_tcp_progress_thread), which is for TCP alone. */
 #include <sched.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "dist/futex.h"
 #include "dist/gradsync_parts.h"
 #include "mnist_dist/base/clones.h"
 #include "mnist_dist/base/heartbeat.h"
@@ -19,9 +21,10 @@
 #include "mnist_dist/base/thread.h"
 
 enum {
-    NAP = 200000,      /* nanoseconds */
-    SHORT_NAP = 20000, /* likewise, of who waits */
-    YIELDS = 20,       /* before that */
+    NAP = 1000000,         /* nanoseconds */
+    SHORT_NAP = 100000,    /* likewise, while somebody waits */
+    LONGEST_NAP = 5000000, /* likewise, of who waits and is woken */
+    YIELDS = 2,            /* before that */
     TAGS = 2 * GRADSYNC_MOST_LEVELS
 };
 
@@ -96,17 +99,28 @@ static bool is_summed(const GradSync *sync, const Bucket *bucket) {
            sync->group.members;
 }
 
+/* Whether a flight has landed. Each question costs a system call or more; while one flight is in
+ * the air, those that set out after it are not asked after. */
+static bool has_landed(CommFlight *flight, bool *stuck) {
+    if (!*stuck) *stuck = !comm_flight_has_landed(flight);
+    return !*stuck;
+}
+
+static void tell(_Atomic uint32_t *counter, uint32_t value) {
+    atomic_store_explicit(counter, value, memory_order_release);
+    futex_wake(counter);
+}
+
 /* Takes a bucket's sum as far as it goes. */
-static void advance(GradSync *sync, Bucket *bucket) {
+static void advance(GradSync *sync, Bucket *bucket, bool *stuck) {
     for (; bucket->next < sync->level_count; bucket->next++) {
         Stage *stage = &bucket->stages[bucket->next];
         if (!stage->sent && bucket->next == 1 && !is_summed(sync, bucket)) return;
         if (!stage->sent) send_level(sync, bucket, bucket->next);
-        if (!comm_flight_has_landed(stage->in)) return;
+        if (!has_landed(stage->in, stuck)) return;
         unpack_level(stage);
         if (bucket->next + 1 < sync->level_count) gradsync_sum_level(sync, bucket, bucket->next);
-        if (bucket->next + 1 == sync->level_count)
-            atomic_store_explicit(&bucket->state->arrived, sync->step, memory_order_release);
+        if (bucket->next + 1 == sync->level_count) tell(&bucket->state->arrived, sync->step);
     }
 }
 
@@ -141,61 +155,77 @@ static void gather_level(GradSync *sync, const Bucket *bucket, size_t level, boo
 }
 
 /* Takes a bucket's gathering as far as it goes. */
-static void advance_gathering(GradSync *sync, Bucket *bucket) {
+static void advance_gathering(GradSync *sync, Bucket *bucket, bool *stuck) {
     for (; bucket->turn > 0; bucket->turn--) {
         Stage *stage = &bucket->stages[bucket->turn];
         if (!stage->given) gather_level(sync, bucket, bucket->turn, true);
-        if (!comm_flight_has_landed(stage->gather_in)) return;
-        if (bucket->turn == 1)
-            atomic_store_explicit(&bucket->state->gathered, sync->gathers, memory_order_release);
+        if (!has_landed(stage->gather_in, stuck)) return;
+        if (bucket->turn == 1) tell(&bucket->state->gathered, sync->gathers);
     }
 }
 
 /* Whether all that was sent of a bucket has gone. */
-static bool is_gone(const GradSync *sync, const Bucket *bucket) {
+static bool is_gone(const GradSync *sync, const Bucket *bucket, bool *stuck) {
     bool gone = true;
     for (size_t l = 1; l < sync->level_count; l++) {
         const Stage *stage = &bucket->stages[l];
-        gone &= comm_flight_has_landed(stage->out) && comm_flight_has_landed(stage->gather_out);
+        gone = gone && has_landed(stage->out, stuck) && has_landed(stage->gather_out, stuck);
     }
     return gone;
 }
 
-/* Called with the mutex locked. */
-static void progress(GradSync *sync) {
-    bool busy = false;
-    for (size_t b = 0; b < sync->bucket_count; b++) {
-        Bucket *bucket = &sync->buckets[b], *last = &sync->buckets[sync->bucket_count - 1 - b];
-        if (bucket->turn > 0) advance_gathering(sync, bucket);
-        if (last->next < sync->level_count) advance(sync, last);
-    }
-    for (size_t b = 0; b < sync->bucket_count; b++) {
-        const Bucket *bucket = &sync->buckets[b];
-        busy |= bucket->turn > 0 || bucket->next < sync->level_count || !is_gone(sync, bucket);
-    }
-    sync->active = busy;
+/* Called with the mutex locked, as what follows. */
+static bool all_is_gone(const GradSync *sync) {
+    bool gone = true, stuck = false;
+    for (size_t b = 0; gone && b < sync->bucket_count; b++)
+        gone = is_gone(sync, &sync->buckets[b], &stuck);
+    return gone;
 }
 
-static void nap(long nanoseconds) {
-    const struct timespec most = {.tv_nsec = nanoseconds};
-    nanosleep(&most, NULL);
+/* Sums from the last bucket to the first, as backward makes them; parameters from the first on. */
+static void progress(GradSync *sync) {
+    bool gathering_stuck = false, sum_stuck = false, awaited = false;
+    for (size_t b = 0; b < sync->bucket_count; b++) {
+        Bucket *bucket = &sync->buckets[b], *last = &sync->buckets[sync->bucket_count - 1 - b];
+        advance_gathering(sync, bucket, &gathering_stuck);
+        advance(sync, last, &sum_stuck);
+    }
+    for (size_t b = 0; b < sync->bucket_count; b++)
+        awaited |= sync->buckets[b].turn > 0 || sync->buckets[b].next < sync->level_count;
+    sync->active = awaited || !all_is_gone(sync);
+}
+
+/* Sleeps for so long, or until there is something new. */
+static void nap(GradSync *sync, long nanoseconds) {
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += nanoseconds;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    pthread_cond_timedwait(&sync->work, &sync->mutex, &until);
 }
 
 static void *carry(void *context) {
     GradSync *sync = context;
     pthread_mutex_lock(&sync->mutex);
     while (!sync->closing) {
-        if (!sync->active) {
+        if (sync->active) progress(sync);
+        if (sync->active)
+            nap(sync, atomic_load(&sync->waiting) > 0 ? SHORT_NAP : NAP);
+        else if (!sync->closing)
             pthread_cond_wait(&sync->work, &sync->mutex);
-            continue;
-        }
-        progress(sync);
-        pthread_mutex_unlock(&sync->mutex);
-        nap(NAP);
-        pthread_mutex_lock(&sync->mutex);
     }
     pthread_mutex_unlock(&sync->mutex);
     return NULL;
+}
+
+void gradsync_exchange_init(GradSync *sync) {
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_mutex_init(&sync->mutex, NULL);
+    pthread_cond_init(&sync->work, &attributes);
+    pthread_condattr_destroy(&attributes);
 }
 
 /* **Collective.** Where one rank has no thread, none has: it is slower, and as right. */
@@ -254,23 +284,42 @@ void gradsync_exchange_gather(GradSync *sync, float *vector) {
     pthread_mutex_unlock(&sync->mutex);
 }
 
-/* Who leads brings the messages on; the others wait for him. */
-static void help(GradSync *sync, int round) {
-    if (gradsync_leads(sync) && pthread_mutex_trylock(&sync->mutex) == 0) {
-        progress(sync);
-        pthread_mutex_unlock(&sync->mutex);
-    }
-    if (round < YIELDS)
-        sched_yield();
-    else
-        nap(SHORT_NAP);
+void gradsync_exchange_wake(GradSync *sync) {
+    if (sync->overlaps && gradsync_leads(sync)) pthread_cond_signal(&sync->work);
 }
 
-static void wait_for(GradSync *sync, const _Atomic uint32_t *counter, uint32_t value) {
+/* Whether this rank must bring the messages on by itself while it waits. */
+static bool must_help(const GradSync *sync) {
+    return gradsync_leads(sync) && !sync->overlaps;
+}
+
+static void help(GradSync *sync) {
+    pthread_mutex_lock(&sync->mutex);
+    progress(sync);
+    pthread_mutex_unlock(&sync->mutex);
+    sched_yield();
+}
+
+static void sleep_or_help(GradSync *sync, _Atomic uint32_t *counter, uint32_t value) {
+    for (int round = 0;; round++) {
+        uint32_t now = atomic_load_explicit(counter, memory_order_acquire);
+        if (now == value) return;
+        if (must_help(sync))
+            help(sync);
+        else if (round < YIELDS)
+            sched_yield();
+        else
+            futex_sleep(counter, now, LONGEST_NAP);
+    }
+}
+
+static void wait_for(GradSync *sync, _Atomic uint32_t *counter, uint32_t value) {
     if (atomic_load_explicit(counter, memory_order_acquire) == value) return;
-    heartbeat_waits();
-    for (int round = 0; atomic_load_explicit(counter, memory_order_acquire) != value; round++)
-        help(sync, round);
+    heartbeat_transfers();
+    atomic_fetch_add(&sync->waiting, 1);
+    gradsync_exchange_wake(sync);
+    sleep_or_help(sync, counter, value);
+    atomic_fetch_sub(&sync->waiting, 1);
     heartbeat_goes_on();
 }
 
@@ -282,18 +331,17 @@ void gradsync_gathered(GradSync *sync, const Bucket *bucket) {
     wait_for(sync, &bucket->state->gathered, sync->gathers);
 }
 
-static bool all_is_gone(GradSync *sync) {
-    bool gone = true;
+static bool check_gone(GradSync *sync) {
     pthread_mutex_lock(&sync->mutex);
-    for (size_t b = 0; b < sync->bucket_count; b++) gone &= is_gone(sync, &sync->buckets[b]);
+    bool gone = all_is_gone(sync);
     pthread_mutex_unlock(&sync->mutex);
     return gone;
 }
 
 void gradsync_exchange_settle(GradSync *sync) {
     for (size_t b = 0; b < sync->bucket_count; b++) gradsync_gathered(sync, &sync->buckets[b]);
-    if (!gradsync_leads(sync)) return;
-    heartbeat_waits();
-    for (int round = 0; !all_is_gone(sync); round++) help(sync, round);
+    if (!gradsync_leads(sync) || check_gone(sync)) return;
+    heartbeat_transfers();
+    while (!check_gone(sync)) sched_yield();
     heartbeat_goes_on();
 }

@@ -107,6 +107,7 @@ struct GradSync {
     pthread_mutex_t mutex; /* guards messages and what the leader knows of them */
     pthread_cond_t work;   /* there are messages to bring on */
     bool active, closing;
+    atomic_int waiting; /* threads that do */
 };
 
 size_t gradsync_block_count(const GradSync *sync);
@@ -143,9 +144,11 @@ void gradsync_make_ends(GradSync *sync, size_t shard, size_t thread);
 
 /* Messages between units; of the leader alone but for the waits. `gradsync_arrived` waits until all
  * numbers of a bucket are here, `gradsync_exchange_settle` until nothing is under way. */
+void gradsync_exchange_init(GradSync *sync);
 Status gradsync_exchange_new(GradSync *sync);
 void gradsync_exchange_destroy(GradSync *sync);
 void gradsync_exchange_begin(GradSync *sync);
+void gradsync_exchange_wake(GradSync *sync); /* there is something new to send */
 void gradsync_exchange_gather(GradSync *sync, float *vector);
 void gradsync_arrived(GradSync *sync, const Bucket *bucket);
 void gradsync_gathered(GradSync *sync, const Bucket *bucket);

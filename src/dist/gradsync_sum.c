@@ -121,8 +121,9 @@ void gradsync_finish(GradSync *sync, const Bucket *bucket) {
     run(sync, bucket, sync->level_count - 1, bucket->own);
 }
 
-static void note_summed(const Bucket *bucket) {
+static void note_summed(GradSync *sync, const Bucket *bucket) {
     atomic_fetch_add_explicit(&bucket->state->summed, 1, memory_order_release);
+    gradsync_exchange_wake(sync);
 }
 
 void gradsync_sum_announced(GradSync *sync, size_t thread) {
@@ -132,7 +133,7 @@ void gradsync_sum_announced(GradSync *sync, size_t thread) {
             atomic_exchange(&bucket->taken, true))
             continue;
         sum_range(sync, bucket, 0, bucket->part, thread);
-        note_summed(bucket);
+        note_summed(sync, bucket);
     }
 }
 
@@ -141,6 +142,6 @@ void gradsync_sum_rest(GradSync *sync) {
         Bucket *bucket = &sync->buckets[b];
         if (atomic_exchange(&bucket->taken, true)) continue;
         run(sync, bucket, 0, bucket->part);
-        note_summed(bucket);
+        note_summed(sync, bucket);
     }
 }

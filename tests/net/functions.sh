@@ -15,10 +15,12 @@ all_hosts() {
 }
 
 # set_rate MBIT: of every host's line, in each direction. A bucket of half a millisecond, lest the first
-# bytes of a message travel for nothing; but no less than what the kernel hands on at once.
+# bytes of a message travel for nothing; from 1 Gbit/s on no less than what the kernel hands on at once,
+# which it would otherwise cut into frames, at a cost of processor time that leaves none for ranks.
 set_rate() {
-    local host burst=$(($1 * 1000 / 16))
-    [ "$burst" -ge 20000 ] || burst=20000
+    local host burst=$(($1 * 1000 / 16)) least=20000
+    [ "$1" -lt 1000 ] || least=70000
+    [ "$burst" -ge "$least" ] || burst=$least
     for host in $(all_hosts); do
         tc -n "$host" qdisc replace dev eth0 root tbf rate "$1mbit" burst "$burst" limit 16mb &&
             tc qdisc replace dev "v${host#n}" root tbf rate "$1mbit" burst "$burst" limit 16mb || return 1
