@@ -25,13 +25,9 @@ import tempfile
 import time
 from pathlib import Path
 
-ENVIRONMENT = dict(
-    os.environ,
-    OMPI_ALLOW_RUN_AS_ROOT="1",
-    OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1",
-    OMPI_MCA_rmaps_base_oversubscribe="1",
-    OMPI_MCA_hwloc_base_binding_policy="none",
-)
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "bench"))
+from sides import ENVIRONMENT, Failed, own_bytes, parent_of  # noqa: E402
+
 COUNTED = {
     "OMPI_MCA_pml_monitoring_enable": "2",
     "OMPI_MCA_pml_monitoring_enable_output": "3",
@@ -42,10 +38,6 @@ ROWS, LIMIT = 256, 308  # rows that are trained on; rows read, of which some are
 # E: point to point, by the program; I: the same within MPI's collectives
 LINE = re.compile(r"^([EI])\t(\d+)\t(\d+)\t(\d+) bytes\t(\d+) msgs sent", re.M)
 PHASES = ("start", "step", "epoch end", "checkpoint", "stop")
-
-
-class Failed(Exception):
-    pass
 
 
 class Counts(collections.Counter):
@@ -141,12 +133,11 @@ def per(counts, times):
 
 def memory_of(launcher, ranks):
     """MB of a rank: what is its own, and its part of what it shares."""
-    found = Path(f"/proc/{launcher}/task/{launcher}/children").read_text().split()
-    total = 0
-    for name in found:
-        text = Path(f"/proc/{name}/smaps_rollup").read_text()
-        total += sum(map(int, re.findall(r"^Pss_(?:Anon|Shmem):\s+(\d+)", text, re.M)))
-    return total / 1024 / ranks
+    found = [p.name for p in Path("/proc").iterdir() if p.name.isdigit()]
+    sizes = [own_bytes(name) for name in found if parent_of(name) == launcher]
+    if len(sizes) != ranks:
+        raise Failed(f"{len(sizes)} ranks of {ranks} were found to measure their memory")
+    return sum(sizes) / 2**20 / ranks
 
 
 def row(counts, ranks):
