@@ -125,10 +125,12 @@ class Runs:
 
 
 def per(counts, times):
-    if any(value % times for value in counts.values()):
-        odd = {key: value for key, value in counts.items() if value % times}
+    """One of `times` of the same. How many messages MPI takes to make a communicator differs from run
+    to run, so its counts are about right."""
+    odd = {key: n for key, n in counts.items() if n % times and key[0] == "E"}
+    if odd:
         raise Failed(f"{times} more of the same did not cost {times} times as much: {odd}")
-    return Counts({key: value // times for key, value in counts.items()})
+    return Counts({key: round(value / times) for key, value in counts.items()})
 
 
 def memory_of(launcher, ranks):
@@ -205,12 +207,12 @@ def measure(options, folder):
 
 def judge(figures, phase):
     """Whether rank 0's own messages grow no faster than the logarithm of the ranks, which double from
-    figure to figure: then what is added does not grow. A step may cost a message to each other."""
+    figure to figure: then what is added does not grow. A step costs so many to each other node."""
     mine = [a for a in figures if a["phase"] == phase]
     counts, ranks = [a["own_sent"] + a["own_received"] for a in mine], [a["ranks"] for a in mine]
     if phase == "step":
-        good = all(count % (2 * (r - 1)) == 0 for count, r in zip(counts, ranks))
-        good = good and len({count // (r - 1) for count, r in zip(counts, ranks)}) == 1
+        to_each = [count / (r - 1) for count, r in zip(counts, ranks)]
+        good = all(b <= a for a, b in zip(to_each, to_each[1:]))
     else:
         added = [b - a for a, b in zip(counts, counts[1:])]
         good = all(b <= max(a, 2) for a, b in zip(added, added[1:]))
