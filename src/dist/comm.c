@@ -297,6 +297,38 @@ void comm_allgather(Comm *comm, void *bytes, const size_t ends[]) {
     comm_flight_wait(comm->messages);
 }
 
+/* What stands from `begin` to `end` goes to or comes from a rank of the scope. */
+static void pass_run(const Comm *comm, MPI_Comm among, bool sends, int peer, char *bytes,
+                     size_t begin, size_t end) {
+    for (size_t at = begin; at < end; at += comm->message_limit) {
+        int part = (int)smaller(end - at, comm->message_limit);
+        if (sends)
+            MPI_Send(bytes + at, part, MPI_BYTE, peer, 0, among);
+        else
+            MPI_Recv(bytes + at, part, MPI_BYTE, peer, 0, among, MPI_STATUS_IGNORE);
+    }
+}
+
+/* Up a binomial tree, each of whose branches is one run of bytes. Open MPI's MPI_Gatherv has
+ * everyone send to the root. */
+void comm_scope_gather(Comm *comm, CommScope scope, void *bytes, const size_t ends[]) {
+    MPI_Comm among = comm_of(comm, scope);
+    int rank = 0, size = 0;
+    MPI_Comm_rank(among, &rank);
+    MPI_Comm_size(among, &size);
+    heartbeat_transfers();
+    for (int step = 1; step < size; step *= 2) {
+        bool sends = (rank & step) != 0; /* the parts of `step` ranks, its own the first */
+        int first = sends ? rank : rank + step;
+        int last = first + step < size ? first + step - 1 : size - 1;
+        if (first < size)
+            pass_run(comm, among, sends, sends ? rank - step : first, bytes,
+                     part_begin(ends, first), ends[last]);
+        if (sends) break;
+    }
+    heartbeat_goes_on();
+}
+
 void comm_exchange(Comm *comm, const CommPiece sends[], size_t send_count,
                    const CommPiece receives[], size_t receive_count) {
     for (size_t i = 0; i < receive_count; i++)

@@ -147,6 +147,7 @@ static Status allocate(GradSync *sync) {
     TRY(MEMORY_NEW(&sync->vectors, sync->shape.vectors));
     TRY(MEMORY_NEW(&sync->ended, sync->own.end - sync->own.begin));
     TRY(MEMORY_NEW(&sync->merged, told_bytes(sync)));
+    TRY(MEMORY_NEW(&sync->slice_ends, (size_t)comm_size(sync->comm)));
 cleanup:
     return status;
 }
@@ -208,6 +209,7 @@ void gradsync_destroy(GradSync *sync) {
     free(sync->vectors);
     free(sync->ended);
     free(sync->merged);
+    free(sync->slice_ends);
     free(sync);
 }
 
@@ -362,6 +364,30 @@ void gradsync_settle(GradSync *sync) {
 void gradsync_gather(GradSync *sync, size_t i) {
     gradsync_start_gather(sync, i);
     gradsync_settle(sync);
+}
+
+/* Of the leaders: each unit's slice of a bucket to unit 0. */
+static void collect_bucket(GradSync *sync, const Bucket *bucket, float *vector) {
+    const Group *group = &sync->group;
+    for (size_t u = 0; u < group->units; u++) {
+        Range slice = gradsync_part(bucket->range, u, group->units);
+        sync->slice_ends[u] = (slice.end - bucket->range.begin) * sizeof *vector;
+    }
+    comm_scope_gather(sync->comm, group->scope, vector + bucket->range.begin, sync->slice_ends);
+}
+
+/* The slices of units that sum in several stages do not stand in the units' order. */
+void gradsync_collect(GradSync *sync, size_t i) {
+    if (sync->level_count > 2) {
+        gradsync_gather(sync, i);
+        return;
+    }
+    gradsync_settle(sync);
+    meet(sync);
+    if (sync->level_count == 1) return;
+    for (size_t b = 0; b < sync->bucket_count && gradsync_leads(sync); b++)
+        collect_bucket(sync, &sync->buckets[b], sync->vectors[i]);
+    meet(sync);
 }
 
 void gradsync_spread(GradSync *sync, size_t i) {

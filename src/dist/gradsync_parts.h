@@ -93,12 +93,13 @@ struct GradSync {
     BucketState *states;
     float *received; /* what comes from other units */
 
-    Range made;       /* the late floats that are made when summed: whole blocks */
-    float *blocks;    /* (threads, width - 1, GRADSYNC_BLOCK) for that */
-    bool *ended;      /* (own shards): whether the ends of its late range are made */
-    uint16_t *halves; /* for all transfers that travel so */
-    char *merged;     /* squares and reports on their way */
-    bool begun;       /* the step */
+    Range made;         /* the late floats that are made when summed: whole blocks */
+    float *blocks;      /* (threads, width - 1, GRADSYNC_BLOCK) for that */
+    bool *ended;        /* (own shards): whether the ends of its late range are made */
+    uint16_t *halves;   /* for all transfers that travel so */
+    char *merged;       /* squares and reports on their way */
+    size_t *slice_ends; /* (units): where their slices of a bucket end, which is to be collected */
+    bool begun;         /* the step */
     uint32_t step, gathers;
     float *gathering; /* the vector of the gathering under way */
 
@@ -116,9 +117,6 @@ Range gradsync_shards_of(const GradSync *sync, size_t rank);
 /* Part i of n of a range, cut at blocks. */
 Range gradsync_part(Range range, size_t i, size_t n);
 Range gradsync_overlap(Range a, Range b);
-
-/* Whether this rank sends for its unit. */
-bool gradsync_leads(const GradSync *sync);
 
 /* Plans levels and buckets; then, once there is memory, where everything stands. */
 Status gradsync_plan(GradSync *sync);

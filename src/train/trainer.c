@@ -156,17 +156,19 @@ cleanup:
     return status;
 }
 
+/* Initial weights hang on the seed alone, so nobody needs to be sent them. */
 void trainer_restart(Trainer *trainer) {
     const Config *config = trainer->config;
     size_t bytes = model_parameter_count(trainer->model) * sizeof(float);
     trainer->progress = progress_start(config_base_rate(config));
     trainer->history.epochs.count = trainer->history.steps.count = 0;
-    if (comm_rank(trainer->comm) == 0) {
+    trainer_settle(trainer);
+    if (gradsync_leads(trainer->sync)) {
         memset(trainer->params, 0, bytes);
         model_initialize(trainer->model, trainer->params, (uint64_t)config->training.seed);
         for (int i = 0; i < slot_count(trainer); i++) memset(trainer->slots[i], 0, bytes);
     }
-    trainer_spread(trainer);
+    comm_node_barrier(trainer->comm);
 }
 
 void trainer_destroy(Trainer *trainer) {
@@ -465,8 +467,9 @@ void trainer_settle(Trainer *trainer) {
 
 void trainer_collect(Trainer *trainer) {
     trainer_settle(trainer);
-    for (int i = 0; i < slot_count(trainer); i++) gradsync_gather(trainer->sync, SLOTS + (size_t)i);
-    if (trainer_averages(trainer)) gradsync_gather(trainer->sync, average_vector(trainer));
+    for (int i = 0; i < slot_count(trainer); i++)
+        gradsync_collect(trainer->sync, SLOTS + (size_t)i);
+    if (trainer_averages(trainer)) gradsync_collect(trainer->sync, average_vector(trainer));
 }
 
 void trainer_spread(Trainer *trainer) {

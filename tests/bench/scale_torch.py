@@ -87,15 +87,16 @@ def compare(options):
               for python in pythons for layout in ("nchw", "channels_last")]  # fmt: skip
     ours = Ours(options)
     for batch in map(int, options.batches.split(",")):
-        rounds = Rounds(f"batch {batch}", options.rounds)
+        rounds, loads = Rounds(f"batch {batch}", options.rounds), []
         for _ in rounds:
             for side in (ours, *theirs):
                 rounds.add(side.name, side.rate(batch))
-            rounds.add("load of the machine", os.getloadavg()[0])
+            loads.append(os.getloadavg()[0])
         rounds.table("images/s")
         best = rounds.best([side.name for side in theirs])
         where = f"ratio at batch {batch}, {options.hosts} hosts, {options.mbit} Mbit/s"
-        rounds.ratio(where, ours.name, best)
+        note = f"{best}; load of the machine {min(loads):.1f} to {max(loads):.1f}"
+        rounds.ratio(where, ours.name, best, note)
 
 
 def read_options():

@@ -119,6 +119,30 @@ static void allgather_brings_uneven_parts_to_all(void **state) {
     }
 }
 
+/* Whether each byte is what it is to be, or was never written. */
+static bool holds_or_is_zero(const unsigned char *bytes, size_t begin, size_t end) {
+    for (size_t i = begin; i < end; i++)
+        if (bytes[i] != 0 && bytes[i] != byte_at(i)) return false;
+    return true;
+}
+
+static void gather_brings_uneven_parts_to_rank_0(void **state) {
+    (void)state;
+    for (size_t l = 0; l < 2; l++) {
+        comm_limit_messages(comm, limits[l]);
+        unsigned char *bytes = NULL;
+        size_t ends[64];
+        Range mine;
+        size_t total = make_parts(&bytes, ends, &mine);
+        comm_scope_gather(comm, COMM_RANKS, bytes, ends);
+        Range filled = comm_rank(comm) == 0 ? (Range){0, total} : mine;
+        assert_on_all_ranks(holds_or_is_zero(bytes, 0, filled.begin));
+        assert_on_all_ranks(holds(bytes, filled.begin, filled.end));
+        assert_on_all_ranks(holds_or_is_zero(bytes, filled.end, total));
+        free(bytes);
+    }
+}
+
 /* Two pieces from everyone to everyone; the number tells from whom, to whom and which. */
 static float piece_value(int from, int to, int which, size_t i) {
     return (float)(((from * 16 + to) * 2 + which) * PART) + (float)i;
@@ -260,6 +284,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(largest_value_is_found),
     cmocka_unit_test_teardown(broadcast_copies_from_any_root, restore_limit),
     cmocka_unit_test_teardown(allgather_brings_uneven_parts_to_all, restore_limit),
+    cmocka_unit_test_teardown(gather_brings_uneven_parts_to_rank_0, restore_limit),
     cmocka_unit_test_teardown(flights_keep_pieces_apart, restore_limit),
     cmocka_unit_test_teardown(merge_brings_everyones_bytes_to_all, restore_limit),
     cmocka_unit_test(ranks_of_a_node_are_neighbours),

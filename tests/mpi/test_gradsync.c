@@ -459,6 +459,22 @@ static void gather_fills_all(void **state) {
     way = (struct Way){.peers = 64};
 }
 
+static void collect_gives_rank_0_what_all_have(void **state) {
+    (void)state;
+    for (size_t l = 0; l < LENGTHS; l++) {
+        way = (struct Way){l % 2 * 2 * B * sizeof(float), l % 3 == 0, false, l % 4 == 0 ? 2 : 64};
+        GradSync *sync = new_sync(lengths[l], 8);
+        Range whole = {0, lengths[l]};
+        for (size_t k = 0; k < gradsync_slice_count(sync); k++)
+            fill_range(gradsync_vector(sync, 1), gradsync_slice(sync, k));
+        gradsync_collect(sync, 1);
+        assert_on_all_ranks(comm_rank(comm) != 0 ||
+                            vector_holds(gradsync_vector(sync, 1), whole, lengths[l]));
+        gradsync_destroy(sync);
+    }
+    way = (struct Way){.peers = 64};
+}
+
 static void spread_gives_all_what_rank_0_has(void **state) {
     (void)state;
     for (size_t l = 0; l < LENGTHS; l++) {
@@ -608,6 +624,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(slices_are_cut_at_blocks_and_leave_nothing_out),
     cmocka_unit_test(no_rank_runs_ahead),
     cmocka_unit_test(gather_fills_all),
+    cmocka_unit_test(collect_gives_rank_0_what_all_have),
     cmocka_unit_test(spread_gives_all_what_rank_0_has),
     cmocka_unit_test(memory_is_shared_where_all_ranks_are_of_one_node),
     cmocka_unit_test(a_node_without_room_sends_messages),

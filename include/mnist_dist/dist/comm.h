@@ -112,6 +112,10 @@ typedef enum CommScope { COMM_RANKS, COMM_NODES } CommScope;
 /* **Collective** in the scope. Copies the bytes of rank 0 to all. */
 void comm_scope_broadcast(Comm *comm, CommScope scope, void *bytes, size_t count);
 
+/* **Collective** in the scope. As comm_allgather, but only number 0 is sure to have all parts; what
+ * others get beside their own is right. Costs a logarithm of messages. */
+void comm_scope_gather(Comm *comm, CommScope scope, void *bytes, const size_t ends[]);
+
 /* **Collective** in the scope. Of each byte at most one of them has what is not 0; after the call
  * all have it. Costs a logarithm of messages. */
 void comm_merge(Comm *comm, CommScope scope, void *bytes, size_t count);

@@ -80,6 +80,9 @@ Range gradsync_shards(const GradSync *sync); /* the shards that this rank comput
 size_t gradsync_slice_count(const GradSync *sync);
 Range gradsync_slice(const GradSync *sync, size_t i);
 
+/* Whether this rank is the first of those whose vectors stand in the same memory. */
+bool gradsync_leads(const GradSync *sync);
+
 /* Whether this rank's vectors are those of all ranks. */
 bool gradsync_is_shared(const GradSync *sync);
 
@@ -118,6 +121,10 @@ float *gradsync_sum(const GradSync *sync, size_t place);
 /* **Collective.** Each rank has filled its slices of vector i; after the call all have all of it.
  */
 void gradsync_gather(GradSync *sync, size_t i);
+
+/* **Collective.** As gradsync_gather, but only rank 0 is sure to have all of it: for fewer messages
+ * and bytes. */
+void gradsync_collect(GradSync *sync, size_t i);
 
 /* **Collective.** Begins such a gathering. Numbers of other ranks' slices are there after
  * gradsync_await of them, or gradsync_settle, which waits for all; the collective calls of the sync
