@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "mnist_dist/base/minmax.h"
 #include "mnist_dist/base/sandbox.h"
 #include "mnist_dist/base/shard.h"
 #include "reader.h"
@@ -32,13 +33,17 @@ cleanup:
     return status;
 }
 
-/* The labels alone. */
+/* The labels alone, some at a time: HDF5 keeps what it needs for each chunk of a reading. */
 static Status read_labels(Reader *reader, const Part *part, uint8_t *labels, DatasetShare share) {
     const size_t begin = shard_begin(share.i, part->rows, share.of);
     const size_t count = shard_size(share.i, part->rows, share.of);
-    if (part->labelled) return reader_read_labels(reader, part, begin, count, labels + begin);
-    memset(labels + begin, DIGIT_UNLABELLED, count);
-    return STATUS_OK;
+    Status status = STATUS_OK;
+    for (size_t done = 0; part->labelled && done < count; done += LAYOUT_LABELS)
+        TRY(reader_read_labels(reader, part, begin + done, smaller(LAYOUT_LABELS, count - done),
+                               labels + begin + done));
+    if (!part->labelled) memset(labels + begin, DIGIT_UNLABELLED, count);
+cleanup:
+    return status;
 }
 
 /* The places of images and labels in dataset_read's memory, by part. */

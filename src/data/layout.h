@@ -10,7 +10,9 @@
 #include "mnist_dist/base/digits.h"
 
 enum {
-    LAYOUT_CHUNK = 1024,           /* rows under one digest, and in one chunk of the datasets */
+    LAYOUT_CHUNK = 1024,   /* rows under one digest, and in one chunk of images */
+    LAYOUT_LABELS = 16384, /* rows in one chunk of labels, so that all labels of a large file
+                              can be read without most of its images */
     LAYOUT_ROW = DIGIT_PIXELS + 1, /* bytes of a row with its label */
     LAYOUT_NAME = 32
 };

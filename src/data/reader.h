@@ -33,7 +33,8 @@ Status reader_open_again(Reader *reader, const DatasetInfo *info, const char *pa
 /* Reads one chunk into reader->chunk, images and behind them the labels, and checks it. */
 Status reader_read(Reader *reader, const Part *part, size_t chunk, size_t *first, size_t *count);
 
-/* Reads labels of a part that has them, which are digits if the file is sealed or was verified. */
+/* Reads some labels of a part that has them, which are digits if the file is sealed or was
+ * verified. */
 Status reader_read_labels(Reader *reader, const Part *part, size_t first, size_t count,
                           uint8_t *labels);
 

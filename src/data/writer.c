@@ -100,7 +100,7 @@ static Status make_labels(Writer *writer) {
     char name[LAYOUT_NAME];
     const size_t dims[1] = {0};
     layout_name(name, writer->name, "labels");
-    TRY(h5file_make_rows(writer->h5, name, H5_U8, 1, dims, LAYOUT_CHUNK));
+    TRY(h5file_make_rows(writer->h5, name, H5_U8, 1, dims, LAYOUT_LABELS));
     TRY(h5file_set_text(writer->h5, name, "long_name", "the digit that each image shows"));
 cleanup:
     return status;
