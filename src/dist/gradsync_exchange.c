@@ -17,6 +17,7 @@
 #include "mnist_dist/base/heartbeat.h"
 #include "mnist_dist/base/log.h"
 #include "mnist_dist/base/thread.h"
+#include "mnist_dist/base/timeline.h"
 
 enum {
     NAP = 200000,      /* nanoseconds */
@@ -55,9 +56,10 @@ VECTOR_CLONES static void unpack(float *restrict values, const uint16_t *restric
     }
 }
 
-static void send_level(GradSync *sync, const Bucket *bucket, size_t level) {
+static void send_level(GradSync *sync, Bucket *bucket, size_t level) {
     Stage *stage = &bucket->stages[level];
     const int tag = tag_of(sync, bucket, level, false);
+    if (level == 1) bucket->since = clock_seconds();
     for (size_t i = 0; i < stage->sends.count; i++) {
         const Transfer *send = &stage->sends.items[i];
         if (send->halves != NULL) pack(send->halves, send->values, send->count);
@@ -105,8 +107,9 @@ static void advance(GradSync *sync, Bucket *bucket) {
         if (!comm_flight_has_landed(stage->in)) return;
         unpack_level(stage);
         if (bucket->next + 1 < sync->level_count) gradsync_sum_level(sync, bucket, bucket->next);
-        if (bucket->next + 1 == sync->level_count)
-            atomic_store_explicit(&bucket->state->arrived, sync->step, memory_order_release);
+        if (bucket->next + 1 < sync->level_count) continue;
+        timeline_add_in(bucket->row, TIMELINE_SUM, sync->step, bucket->since, clock_seconds());
+        atomic_store_explicit(&bucket->state->arrived, sync->step, memory_order_release);
     }
 }
 
@@ -146,8 +149,9 @@ static void advance_gathering(GradSync *sync, Bucket *bucket) {
         Stage *stage = &bucket->stages[bucket->turn];
         if (!stage->given) gather_level(sync, bucket, bucket->turn, true);
         if (!comm_flight_has_landed(stage->gather_in)) return;
-        if (bucket->turn == 1)
-            atomic_store_explicit(&bucket->state->gathered, sync->gathers, memory_order_release);
+        if (bucket->turn > 1) continue;
+        timeline_add_in(bucket->row, TIMELINE_GATHER, 0, bucket->since, clock_seconds());
+        atomic_store_explicit(&bucket->state->gathered, sync->gathers, memory_order_release);
     }
 }
 
@@ -200,6 +204,8 @@ static void *carry(void *context) {
 
 /* **Collective.** Where one rank has no thread, none has: it is slower, and as right. */
 Status gradsync_exchange_new(GradSync *sync) {
+    for (size_t b = 0; b < sync->bucket_count && sync->level_count > 1 && gradsync_leads(sync); b++)
+        sync->buckets[b].row = timeline_row("bucket", b + 1);
     bool wanted = sync->shape.overlaps && sync->level_count > 1;
     if (!wanted) return STATUS_OK;
     sync->overlaps = comm_is_threaded(sync->comm);
@@ -246,6 +252,7 @@ void gradsync_exchange_gather(GradSync *sync, float *vector) {
     for (size_t b = 0; b < sync->bucket_count; b++) {
         Bucket *bucket = &sync->buckets[b];
         bucket->turn = sync->level_count - 1;
+        bucket->since = clock_seconds();
         for (size_t l = bucket->turn; l > 0; l--) gather_level(sync, bucket, l, false);
     }
     progress(sync);
