@@ -180,12 +180,14 @@ double work_bench_crowding(WorkBench *bench, const ScalingWork *work) {
     Comm *comm = bench->setting->comm;
     size_t samples = shard_samples(bench);
     double seconds = scaling_curve(&work->shard, (double)samples);
-    int calls = (int)fmax(WHOLE_SECONDS / seconds, 1.0);
     comm_barrier(comm);
-    double since = clock_seconds();
-    for (int i = 0; i < calls; i++) do_shard(bench, samples);
-    comm_barrier(comm);
-    return scaling_mean(comm, clock_seconds() - since) / (seconds * calls);
+    double since = clock_seconds(), taken = 0.0;
+    int calls = 0;
+    for (; taken < WHOLE_SECONDS || calls < 2; calls++) {
+        do_shard(bench, samples);
+        taken = clock_seconds() - since;
+    }
+    return scaling_mean(comm, taken / calls) / seconds;
 }
 
 Status work_bench_new(WorkBench **out, const BenchSetting *setting) {
