@@ -37,22 +37,30 @@ void timeline_stop(void) {
     own = 0;
 }
 
-void timeline_enter(const char *name, size_t number) {
-    if (line.events == NULL) return;
-    uint32_t thread = atomic_fetch_add(&line.threads, 1) + 1;
-    if (thread >= THREADS) return;
-    own = thread;
+unsigned timeline_row(const char *name, size_t number) {
+    if (line.events == NULL) return 0;
+    uint32_t row = atomic_fetch_add(&line.threads, 1) + 1;
+    if (row >= THREADS) return 0;
     if (number > 0)
-        snprintf(line.names[thread], NAME, "%.12s %zu", name, number % 1000);
+        snprintf(line.names[row], NAME, "%.12s %zu", name, number % 1000);
     else
-        snprintf(line.names[thread], NAME, "%s", name);
+        snprintf(line.names[row], NAME, "%s", name);
+    return row;
+}
+
+void timeline_enter(const char *name, size_t number) {
+    own = timeline_row(name, number);
 }
 
 void timeline_add(unsigned what, uint32_t number, double begin, double end) {
-    if (own == 0) return;
+    timeline_add_in(own, what, number, begin, end);
+}
+
+void timeline_add_in(unsigned row, unsigned what, uint32_t number, double begin, double end) {
+    if (row == 0) return;
     size_t place = atomic_fetch_add_explicit(&line.next, 1, memory_order_relaxed);
     if (place >= line.capacity) return;
-    line.events[place] = (TimelineEvent){begin, end, (uint16_t)what, (uint16_t)(own - 1), number};
+    line.events[place] = (TimelineEvent){begin, end, (uint16_t)what, (uint16_t)(row - 1), number};
 }
 
 size_t timeline_thread_count(void) {
@@ -73,8 +81,9 @@ TimelineEvent *timeline_events(size_t *count, size_t *left_out) {
 
 const char *timeline_name(unsigned what) {
     static const char *const names[TIMELINE_NAMES] = {
-        [TIMELINE_STEP] = "step", [TIMELINE_WORK] = "work",         [TIMELINE_WRITE] = "write",
-        [TIMELINE_WAIT] = "wait", [TIMELINE_TRANSFER] = "transfer",
+        [TIMELINE_STEP] = "step",     [TIMELINE_WORK] = "work",         [TIMELINE_WRITE] = "write",
+        [TIMELINE_WAIT] = "wait",     [TIMELINE_TRANSFER] = "transfer", [TIMELINE_SUM] = "sum",
+        [TIMELINE_GATHER] = "gather",
     };
     return what < PHASE_NAMES ? phase_name((Phase)what) : names[what];
 }
@@ -83,6 +92,8 @@ const char *timeline_kind(unsigned what) {
     switch (what) {
     case PHASE_SYNC:
     case TIMELINE_TRANSFER:
+    case TIMELINE_SUM:
+    case TIMELINE_GATHER:
         return "communication";
     case TIMELINE_WAIT:
         return "waiting";

@@ -21,19 +21,23 @@ typedef struct ScalingBench {
     ScalingWork work;
     ScalingNetwork network; /* of all rounds, the least disturbed */
     ScalingCase here;
-    Measure crowding, own, exchanges, foreseen, measured, ratio;
+    Measure crowding, own, network_alone, exposed, foreseen, measured, ratio;
     PlotScaling plot;
 } ScalingBench;
 
 static double share(const ScalingTime *time) {
-    return 100.0 * time->network / time->step;
+    return 100.0 * time->exposed / time->step;
 }
 
 static ScalingCase case_here(const BenchSetting *setting, size_t floats) {
     const TrainingOptions *training = &setting->config->training;
     return (ScalingCase){.floats = floats,
                          .report_bytes = sizeof(ShardReport),
-                         .ranks = (size_t)comm_size(setting->comm),
+                         .gradient_bytes = training->wire == COMPUTE_BFLOAT16 ? 2 : sizeof(float),
+                         .bucket_bytes = (size_t)training->bucket_size << 10,
+                         .overlaps = training->overlap,
+                         .nodes = (size_t)comm_node_count(setting->comm),
+                         .members = (size_t)comm_node_size(setting->comm),
                          .shards = (size_t)training->shards,
                          .batch = (double)training->batch_size,
                          .crowding = 1.0};
@@ -75,7 +79,7 @@ static double less(double old, double now, int round) {
     return round == 0 ? now : fmin(old, now);
 }
 
-static void keep_least(ScalingNetwork *least, const ScalingNetwork *now, int round) {
+static void keep_least(ScalingExchange *least, const ScalingExchange *now, int round) {
     least->one.count = now->one.count;
     for (size_t i = 0; i < now->one.count; i++) {
         least->one.at[i] = now->one.at[i];
@@ -95,10 +99,12 @@ static Status run_round(ScalingBench *bench, int round) {
     Status status = step_bench_measure(&seconds, bench->step_bench);
     if (status != STATUS_OK) return status;
     ScalingTime time = scaling_step(&bench->work, &network, &bench->here);
-    keep_least(&bench->network, &network, round);
+    keep_least(&bench->network.time, &network.time, round);
+    keep_least(&bench->network.processor, &network.processor, round);
     bench->crowding.values[round] = bench->here.crowding;
     bench->own.values[round] = 1e3 * time.own;
-    bench->exchanges.values[round] = 1e3 * time.network;
+    bench->network_alone.values[round] = 1e3 * time.network;
+    bench->exposed.values[round] = 1e3 * time.exposed;
     bench->foreseen.values[round] = 1e3 * time.step;
     bench->measured.values[round] = 1e3 * seconds;
     bench->ratio.values[round] = time.step / seconds;
@@ -117,18 +123,19 @@ cleanup:
 static void print_parts(const ScalingBench *bench) {
     const BenchSetting *setting = bench->setting;
     const ScalingWork *work = &bench->work;
-    const ScalingCurve *one = &bench->network.one;
+    const ScalingCurve *one = &bench->network.time.one;
     double samples = bench->here.batch / (double)bench->here.shards;
-    bench_heading(setting, "What a step is made of, on %zu rank%s at once", bench->here.ranks,
-                  bench->here.ranks > 1 ? "s" : "");
+    bench_heading(setting, "What a step is made of, on %zu node%s of %zu rank%s at once",
+                  bench->here.nodes, bench->here.nodes > 1 ? "s" : "", bench->here.members,
+                  bench->here.members > 1 ? "s" : "");
     bench_figure(setting, "a shard's images", "images/s",
                  samples / scaling_curve(&work->shard, samples));
     bench_figure(setting, "adding a gradient", "ms", 1e3 * work->add * (double)bench->here.floats);
     bench_figure(setting, "optimizer", "ms", 1e3 * work->update * (double)bench->here.floats);
     measure_print(setting, &bench->crowding, NULL, NULL);
-    if (bench->here.ranks == 1) return;
+    if (bench->here.nodes == 1) return;
     bench_figure(setting, "a small message", "us", 1e6 * scaling_curve(one, LATENCY_BYTES));
-    bench_figure(setting, "each further one", "us", 1e6 * bench->network.message);
+    bench_figure(setting, "each further one", "us", 1e6 * bench->network.time.message);
     bench_figure(setting, "rate, both ways at once", "MB/s",
                  1e-6 * RATE_BYTES /
                      (scaling_curve(one, 2.0 * RATE_BYTES) - scaling_curve(one, RATE_BYTES)));
@@ -139,7 +146,8 @@ static void print_step(const ScalingBench *bench) {
     bench_heading(setting, "A step of %.0f images in %zu shards", bench->here.batch,
                   bench->here.shards);
     measure_print(setting, &bench->own, NULL, NULL);
-    measure_print(setting, &bench->exchanges, NULL, NULL);
+    measure_print(setting, &bench->network_alone, NULL, NULL);
+    measure_print(setting, &bench->exposed, NULL, NULL);
     measure_print(setting, &bench->foreseen, NULL, NULL);
     measure_print(setting, &bench->measured, NULL, NULL);
     measure_print(setting, &bench->ratio, NULL, NULL);
@@ -149,50 +157,63 @@ static void print_step(const ScalingBench *bench) {
 static void print_row(ScalingBench *bench, const char *kind, const ScalingCase *what, double one,
                       PlotScalingCurve *curve) {
     ScalingTime time = scaling_step(&bench->work, &bench->network, what);
+    size_t ranks = what->nodes * what->members;
     double rate = what->batch / time.step, faster = rate / one;
-    double balance = what->ranks > 1 ? scaling_balance(&bench->work, &bench->network, what) : 0.0;
+    double efficiency = faster * (double)bench->here.members / (double)ranks;
+    double balance = what->nodes > 1 ? scaling_balance(&bench->work, &bench->network, what) : 0.0;
     const char *row = "%-7s %6zu %9.0f %11.2f %12.0f %9.2f %9.0f %% %8.0f %% %11.0f";
     const char *json = "{\"name\": \"%s scaling, %zu ranks\", \"units\": \"images/s\", \"batch\": "
                        "%.0f, \"step_ms\": %.6g, \"median\": %.6g, \"speedup\": %.6g, "
                        "\"efficiency\": %.4g, \"network_share\": %.4g, \"balance\": %.6g}";
-    log_line(bench->setting->json ? json : row, kind, what->ranks, what->batch, 1e3 * time.step,
-             rate, faster, 100.0 * faster / (double)what->ranks, share(&time), balance);
-    curve->points[curve->count++] = (PlotScalingPoint){(double)what->ranks, rate};
+    log_line(bench->setting->json ? json : row, kind, ranks, what->batch, 1e3 * time.step, rate,
+             faster, 100.0 * efficiency, share(&time), balance);
+    curve->points[curve->count++] = (PlotScalingPoint){(double)ranks, rate};
+}
+
+/* One node like those here, on as many processors as it has ranks. */
+static ScalingCase one_node(const ScalingBench *bench) {
+    ScalingCase what = bench->here;
+    what.crowding = 1.0;
+    what.nodes = 1;
+    return what;
+}
+
+static double rate_of(const ScalingBench *bench, const ScalingCase *what) {
+    return what->batch / scaling_step(&bench->work, &bench->network, what).step;
 }
 
 /* The same batch on more and more ranks, which are no more than its images. */
 static void print_strong(ScalingBench *bench) {
-    ScalingCase what = bench->here;
-    what.crowding = 1.0;
-    what.ranks = 1;
-    double one = what.batch / scaling_step(&bench->work, &bench->network, &what).step;
-    for (; what.ranks <= MOST_RANKS && (double)what.ranks <= what.batch; what.ranks *= 2) {
-        if (what.shards < what.ranks) what.shards = what.ranks;
+    ScalingCase what = one_node(bench);
+    size_t ranks = what.members;
+    double one = rate_of(bench, &what);
+    for (; ranks <= MOST_RANKS && (double)ranks <= what.batch; ranks *= 2) {
+        what.nodes = ranks / what.members;
+        if (what.shards < ranks) what.shards = ranks;
         print_row(bench, "strong", &what, one, &bench->plot.strong);
     }
 }
 
 /* A batch, and its shards, that grow with the ranks. */
 static void print_weak(ScalingBench *bench) {
-    ScalingCase what = bench->here;
-    double batch = what.batch;
-    what.crowding = 1.0;
-    what.ranks = 1;
-    what.shards = RANK_SHARDS;
-    double one = what.batch / scaling_step(&bench->work, &bench->network, &what).step;
-    for (; what.ranks <= MOST_RANKS; what.ranks *= 2) {
-        what.shards = RANK_SHARDS * what.ranks;
-        what.batch = batch * (double)what.ranks;
+    ScalingCase what = one_node(bench);
+    double batch = what.batch / (double)what.members, one = 0.0;
+    for (size_t ranks = what.members; ranks <= MOST_RANKS; ranks *= 2) {
+        what.nodes = ranks / what.members;
+        what.shards = RANK_SHARDS * ranks;
+        what.batch = batch * (double)ranks;
+        if (what.nodes == 1) one = rate_of(bench, &what);
         print_row(bench, "weak", &what, one, &bench->plot.weak);
     }
 }
 
 static Status print_tables(ScalingBench *bench) {
     const BenchSetting *setting = bench->setting;
-    bench_heading(setting,
-                  "Foreseen on as many processors, one rank a node: %.0f images in all (strong) or "
-                  "per rank (weak)",
-                  bench->here.batch);
+    bench_heading(
+        setting,
+        "Foreseen on as many processors, %zu rank%s a node: %.0f images in all (strong) or "
+        "per node (weak)",
+        bench->here.members, bench->here.members > 1 ? "s" : "", bench->here.batch);
     if (!setting->json)
         log_line(
             "kind     ranks     batch     step/ms     images/s  speed-up  efficiency    network "
@@ -200,7 +221,9 @@ static Status print_tables(ScalingBench *bench) {
     print_strong(bench);
     print_weak(bench);
     if (!setting->json)
-        log_line("network: its share of the step; balance: the batch with which it is half");
+        log_line("network: the share of a step that it is waited for; balance: the batch for which "
+                 "it works as "
+                 "long as the ranks, and below which it is the limit");
     if (setting->output == NULL || comm_rank(setting->comm) != 0) return STATUS_OK;
     bench->plot.batch = bench->here.batch;
     return plots_write_scaling(&bench->plot, setting->output);
@@ -210,7 +233,8 @@ Status bench_scaling(const BenchSetting *setting) {
     ScalingBench bench = {.setting = setting,
                           .crowding = {.name = "slower by sharing processors", .units = "times"},
                           .own = {.name = "own work, foreseen", .units = "ms"},
-                          .exchanges = {.name = "network, foreseen", .units = "ms"},
+                          .network_alone = {.name = "network, foreseen", .units = "ms"},
+                          .exposed = {.name = "waiting for it, foreseen", .units = "ms"},
                           .foreseen = {.name = "step, foreseen", .units = "ms"},
                           .measured = {.name = "step, measured", .units = "ms"},
                           .ratio = {.name = "foreseen by measured", .units = "ratio"}};

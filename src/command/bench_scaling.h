@@ -13,7 +13,7 @@ void work_bench_destroy(WorkBench *bench);
 /* **Collective.** A rank's own work, in processor time, while all ranks do it at once. */
 void work_bench_measure(ScalingWork *work, WorkBench *bench);
 
-/* **Collective.** How much longer the step's shards take until all ranks are done with theirs. */
+/* **Collective.** How much longer the step's shards take while all ranks are at theirs. */
 double work_bench_crowding(WorkBench *bench, const ScalingWork *work);
 
 /* Memory for messages. */

@@ -1,76 +1,114 @@
-/* How long messages between ranks take; see bench_scaling.h.
+/* How long messages between nodes take; see bench_scaling.h.
  *
- * All ranks send at once, as in a step, so that what they share is shared here too: a link, a
- * switch, and the processors that TCP itself takes time of. Rank r sends to those behind it, in
- * turn. */
+ * All nodes send at once, as in a step, so that what they share is shared here too: a link, a
+ * switch, and the processors that TCP itself takes time of. Node n sends to those behind it, in
+ * turn. Who waits naps, as the sum does (dist/gradsync_exchange.c): so the processor time that is
+ * taken meanwhile is that of the messages. */
 #include <math.h>
+#include <sched.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "command/bench_scaling.h"
 #include "mnist_dist/base/clock.h"
 #include "mnist_dist/base/memory.h"
 
-enum { BURST = 8, BURST_BYTES = 1 << 18, LARGEST = 1 << 21 };
+enum { BURST = 8, BURST_BYTES = 1 << 18, LARGEST = 1 << 21, YIELDS = 20, NAP = 20000 };
 static const double PART_SECONDS = 0.02;
 static const size_t SIZES[SCALING_POINTS] = {8,       1 << 10, 1 << 13, 1 << 15, 1 << 16,
                                              1 << 17, 1 << 18, 1 << 19, LARGEST};
 
 struct NetworkBench {
     Comm *comm;
-    float *out, *in;
-    CommPiece sends[BURST], receives[BURST];
+    bool leads; /* sends for its node */
+    char *out, *in;
+    CommFlight *sends, *receives;
 };
+
+/* What an exchange takes of time, and of a processor. */
+typedef struct Taken {
+    double time, processor;
+} Taken;
 
 double scaling_mean(Comm *comm, double value) {
     /* In nanoseconds, so that MPI may add them in any order. */
     return 1e-9 * (double)comm_sum(comm, llround(1e9 * value)) / comm_size(comm);
 }
 
-static void plan(NetworkBench *bench, size_t messages, size_t bytes) {
-    int ranks = comm_size(bench->comm), rank = comm_rank(bench->comm);
-    size_t count = bytes / sizeof(float);
-    for (size_t i = 0; i < messages; i++) {
-        int apart = 1 + (int)i % (ranks - 1);
-        bench->sends[i] =
-            (CommPiece){(rank + apart) % ranks, (int)i, bench->out + i * count, count};
-        bench->receives[i] =
-            (CommPiece){(rank + ranks - apart) % ranks, (int)i, bench->in + i * count, count};
+static void wait_for(CommFlight *flight) {
+    const struct timespec pause = {.tv_nsec = NAP};
+    for (int round = 0; !comm_flight_has_landed(flight); round++) {
+        if (round < YIELDS)
+            sched_yield();
+        else
+            nanosleep(&pause, NULL);
     }
 }
 
-/* **Collective.** Seconds of one of `count` exchanges, the mean over ranks. */
-static double time_some(NetworkBench *bench, size_t messages, int count) {
-    double since = clock_seconds();
-    for (int i = 0; i < count; i++)
-        comm_exchange(bench->comm, bench->sends, messages, bench->receives, messages);
-    return scaling_mean(bench->comm, (clock_seconds() - since) / count);
+static void exchange(NetworkBench *bench, size_t messages, size_t bytes) {
+    int nodes = comm_node_count(bench->comm), node = comm_node(bench->comm);
+    for (size_t i = 0; i < messages; i++) {
+        int from = (node + nodes - 1 - (int)i % (nodes - 1)) % nodes;
+        comm_flight_receive(bench->receives, from, (int)i, bench->in + i * bytes, bytes);
+    }
+    for (size_t i = 0; i < messages; i++) {
+        int to = (node + 1 + (int)i % (nodes - 1)) % nodes;
+        comm_flight_send(bench->sends, to, (int)i, bench->out + i * bytes, bytes);
+    }
+    wait_for(bench->receives);
+    wait_for(bench->sends);
+}
+
+/* **Collective.** One of `count` exchanges, the mean over nodes. */
+static Taken time_some(NetworkBench *bench, size_t messages, size_t bytes, int count) {
+    double since = clock_seconds(), ran = clock_processor_seconds();
+    for (int i = 0; i < count && bench->leads; i++) exchange(bench, messages, bytes);
+    double share = bench->leads ? 1.0 / (count * comm_node_count(bench->comm)) : 0.0;
+    double ranks = comm_size(bench->comm);
+    Taken taken = {(clock_seconds() - since) * share, (clock_processor_seconds() - ran) * share};
+    comm_node_barrier(bench->comm); /* where the others sleep */
+    taken.time = ranks * scaling_mean(bench->comm, taken.time);
+    taken.processor = ranks * scaling_mean(bench->comm, taken.processor);
+    return taken;
 }
 
 /* **Collective.** */
-static double time_exchange(NetworkBench *bench, size_t messages, size_t bytes) {
-    plan(bench, messages, bytes);
-    double first = time_some(bench, messages, 1);
-    return time_some(bench, messages, (int)fmin(fmax(PART_SECONDS / first, 1.0), 300.0));
+static Taken time_exchange(NetworkBench *bench, size_t messages, size_t bytes) {
+    double first = time_some(bench, messages, bytes, 1).time;
+    int count = (int)fmin(fmax(PART_SECONDS / first, 1.0), 300.0);
+    return time_some(bench, messages, bytes, count);
+}
+
+/* The terms of further messages, from bursts of small and of large ones. */
+static void fit(ScalingExchange *exchange, double small, double large) {
+    double one = scaling_curve(&exchange->one, BURST_BYTES);
+    exchange->message = fmax(small - exchange->one.value[0], 0.0) / (BURST - 1);
+    exchange->byte = fmax((large - one) / (BURST - 1) - exchange->message, 0.0) / BURST_BYTES;
 }
 
 void network_bench_measure(ScalingNetwork *network, NetworkBench *bench) {
-    *network = (ScalingNetwork){.one = {.count = SCALING_POINTS}};
+    *network = (ScalingNetwork){{.one = {.count = 1}}, {.one = {.count = 1}}};
+    if (comm_is_one_node(bench->comm)) return;
+    network->time.one.count = network->processor.one.count = SCALING_POINTS;
     for (size_t i = 0; i < SCALING_POINTS; i++) {
-        network->one.at[i] = (double)SIZES[i];
-        if (comm_size(bench->comm) > 1) network->one.value[i] = time_exchange(bench, 1, SIZES[i]);
+        Taken taken = time_exchange(bench, 1, SIZES[i]);
+        network->time.one.at[i] = network->processor.one.at[i] = (double)SIZES[i];
+        network->time.one.value[i] = taken.time;
+        network->processor.one.value[i] = taken.processor;
     }
-    if (comm_size(bench->comm) == 1) return;
-    double small = time_exchange(bench, BURST, SIZES[0]);
-    double large = time_exchange(bench, BURST, BURST_BYTES);
-    double one = scaling_curve(&network->one, BURST_BYTES);
-    network->message = fmax(small - network->one.value[0], 0.0) / (BURST - 1);
-    network->byte = fmax((large - one) / (BURST - 1) - network->message, 0.0) / (double)BURST_BYTES;
+    Taken small = time_exchange(bench, BURST, SIZES[0]);
+    Taken large = time_exchange(bench, BURST, BURST_BYTES);
+    fit(&network->time, small.time, large.time);
+    fit(&network->processor, small.processor, large.processor);
 }
 
 static Status allocate(NetworkBench *bench) {
     Status status = STATUS_OK;
-    TRY(MEMORY_NEW(&bench->out, LARGEST / sizeof(float)));
-    TRY(MEMORY_NEW(&bench->in, LARGEST / sizeof(float)));
+    if (!bench->leads || comm_is_one_node(bench->comm)) return STATUS_OK;
+    TRY(MEMORY_NEW(&bench->out, LARGEST));
+    TRY(MEMORY_NEW(&bench->in, LARGEST));
+    TRY(comm_flight_new(&bench->sends, bench->comm, COMM_NODES));
+    TRY(comm_flight_new(&bench->receives, bench->comm, COMM_NODES));
 cleanup:
     return status;
 }
@@ -80,6 +118,7 @@ Status network_bench_new(NetworkBench **out, const BenchSetting *setting) {
     Status status = MEMORY_NEW(&bench, 1);
     if (status == STATUS_OK) {
         bench->comm = setting->comm;
+        bench->leads = comm_node_rank(setting->comm) == 0;
         status = allocate(bench);
     }
     *out = bench;
@@ -88,6 +127,8 @@ Status network_bench_new(NetworkBench **out, const BenchSetting *setting) {
 
 void network_bench_destroy(NetworkBench *bench) {
     if (bench == NULL) return;
+    comm_flight_destroy(bench->sends);
+    comm_flight_destroy(bench->receives);
     free(bench->out);
     free(bench->in);
     free(bench);

@@ -14,7 +14,7 @@
 #include "mnist_dist/train/trainer.h"
 
 enum { LARGEST = 256 /* samples of a shard */, ROUNDS = 3 };
-static const double PART_SECONDS = 0.04, WHOLE_SECONDS = 0.1;
+static const double PART_SECONDS = 0.04, WHOLE_SECONDS = 0.3;
 static const size_t SIZES[SCALING_POINTS] = {1, 2, 4, 8, 16, 32, 64, 128, LARGEST};
 
 struct WorkBench {
@@ -25,6 +25,8 @@ struct WorkBench {
     Scratch *scratch;
     Batch batch;
     size_t floats;
+    double began;      /* the shard under way */
+    ScalingWork *when; /* where to note what it reads and fills; NULL: nowhere */
     float *dlogits, *params, *gradient, *slots[OPTIMIZER_MAX_SLOTS];
 };
 
@@ -65,19 +67,44 @@ void work_bench_destroy(WorkBench *work) {
     free(work);
 }
 
+/* The layer whose numbers begin there. */
+static ScalingLayer *layer_of(ScalingWork *when, size_t begin, size_t end) {
+    size_t i = 0;
+    while (i < when->layer_count && when->layers[i].begin != begin) i++;
+    if (i == when->layer_count && i + 1 < SCALING_LAYERS) when->layer_count++;
+    when->layers[i].begin = begin;
+    when->layers[i].end = end;
+    return &when->layers[i];
+}
+
+static void note_read(void *context, size_t begin, size_t end) {
+    WorkBench *work = context;
+    if (work->when != NULL)
+        layer_of(work->when, begin, end)->read += clock_processor_seconds() - work->began;
+}
+
+static void note_filled(void *context, size_t begin, size_t end) {
+    WorkBench *work = context;
+    if (work->when != NULL)
+        layer_of(work->when, begin, end)->filled += clock_processor_seconds() - work->began;
+}
+
 static void do_shard(WorkBench *work, size_t samples) {
     Batch *batch = &work->batch;
+    work->began = clock_processor_seconds();
     batch_fill_training(batch, &work->source, 0, 0, samples);
     ModelPass pass = {.training = true,
                       .count = samples,
                       .images = batch->images,
                       .ids = batch->ids,
-                      .batch = samples};
+                      .batch = samples,
+                      .before = note_read,
+                      .context = work};
     const float *logits = model_forward(work->model, work->params, work->scratch, &pass);
     loss_cross_entropy(logits, batch->targets, batch->labels, samples);
     loss_cross_entropy_gradient(work->dlogits, logits, batch->targets, samples,
                                 1.0F / (float)samples);
-    ModelGradients gradients = {.dparams = work->gradient};
+    ModelGradients gradients = {.dparams = work->gradient, .after = note_filled, .context = work};
     model_backward(work->model, work->params, work->scratch, &pass, work->dlogits, &gradients);
 }
 
@@ -117,6 +144,27 @@ static double time_part(WorkBench *work, void (*part)(WorkBench *work, size_t si
     return scaling_mean(work->setting->comm, least);
 }
 
+static size_t shard_samples(const WorkBench *bench) {
+    const TrainingOptions *training = &bench->setting->config->training;
+    size_t samples = shard_capacity((size_t)training->batch_size, (size_t)training->shards);
+    return samples < LARGEST ? samples : LARGEST;
+}
+
+/* When layers are read and filled, as shares of a shard's time. */
+static void find_layers(ScalingWork *work, WorkBench *bench) {
+    double whole = 0.0;
+    bench->when = work;
+    for (int i = 0; i < ROUNDS; i++) {
+        do_shard(bench, shard_samples(bench));
+        whole += clock_processor_seconds() - bench->began;
+    }
+    bench->when = NULL;
+    for (size_t i = 0; i < work->layer_count; i++) {
+        work->layers[i].read /= whole;
+        work->layers[i].filled /= whole;
+    }
+}
+
 void work_bench_measure(ScalingWork *work, WorkBench *bench) {
     work->shard.count = SCALING_POINTS;
     for (size_t i = 0; i < SCALING_POINTS; i++) {
@@ -125,20 +173,21 @@ void work_bench_measure(ScalingWork *work, WorkBench *bench) {
     }
     work->add = time_part(bench, do_add, 0) / (double)bench->floats;
     work->update = time_part(bench, do_update, 1) / (double)bench->floats;
+    find_layers(work, bench);
 }
 
 double work_bench_crowding(WorkBench *bench, const ScalingWork *work) {
     Comm *comm = bench->setting->comm;
-    const TrainingOptions *training = &bench->setting->config->training;
-    size_t samples = shard_capacity((size_t)training->batch_size, (size_t)training->shards);
-    if (samples > LARGEST) samples = LARGEST;
+    size_t samples = shard_samples(bench);
     double seconds = scaling_curve(&work->shard, (double)samples);
-    int calls = (int)fmax(WHOLE_SECONDS / seconds, 1.0);
     comm_barrier(comm);
-    double since = clock_seconds();
-    for (int i = 0; i < calls; i++) do_shard(bench, samples);
-    comm_barrier(comm);
-    return scaling_mean(comm, clock_seconds() - since) / (seconds * calls);
+    double since = clock_seconds(), taken = 0.0;
+    int calls = 0;
+    for (; taken < WHOLE_SECONDS || calls < 2; calls++) {
+        do_shard(bench, samples);
+        taken = clock_seconds() - since;
+    }
+    return scaling_mean(comm, taken / calls) / seconds;
 }
 
 Status work_bench_new(WorkBench **out, const BenchSetting *setting) {

@@ -2,8 +2,9 @@
  *
  * The terms are those of the LogGP model (Alexandrov et al., SPAA 1995): a latency, an overhead for
  * each message, and a time for each byte; but the first message's time is taken as it was measured,
- * size by size, since MPI sends small and large messages in different ways. Refused: a rate of the
- * link as its maker tells it; the time of MPI_Allreduce, which is another algorithm. */
+ * size by size, since MPI sends small and large messages in different ways. Buckets follow one
+ * another on a node's line: each begins when it is ready and the line is free. Refused: a rate of
+ * the link as its maker tells it; the time of MPI_Allreduce, which is another algorithm. */
 #include "command/scaling_model.h"
 
 #include <math.h>
@@ -11,7 +12,7 @@
 #include "mnist_dist/base/shard.h"
 #include "mnist_dist/dist/gradsync.h"
 
-enum { MOST_PARTNERS = 64 };
+enum { MOST_PEERS = 64, SMALLEST_SHARE = 8 /* of bucket_bytes: the first bucket */ };
 
 double scaling_curve(const ScalingCurve *curve, double at) {
     if (curve->count == 1) return curve->value[0];
@@ -22,61 +23,194 @@ double scaling_curve(const ScalingCurve *curve, double at) {
     return at < x0 ? fmax(value, 0.0) : value;
 }
 
-double scaling_exchange(const ScalingNetwork *network, size_t messages, double bytes) {
+double scaling_exchange(const ScalingExchange *exchange, size_t messages, double bytes) {
     if (messages == 0) return 0.0;
-    return scaling_curve(&network->one, bytes) +
-           (double)(messages - 1) * (network->message + bytes * network->byte);
+    return scaling_curve(&exchange->one, bytes) +
+           (double)(messages - 1) * (exchange->message + bytes * exchange->byte);
 }
 
-/* How many a node of `nodes` speaks with in each of the stages of an exchange: nodes in all are
- * their product. Returns the number of stages. */
-static size_t cut(size_t parts[2], size_t nodes) {
-    size_t first = nodes <= MOST_PARTNERS ? nodes : MOST_PARTNERS;
-    parts[0] = first;
-    parts[1] = shard_capacity(nodes, first);
-    return parts[1] > 1 ? 2 : 1;
+/* The largest factor of n that is at most MOST_PEERS; n itself if there is none but 1. */
+static size_t factor(size_t n) {
+    size_t best = n < MOST_PEERS ? n : MOST_PEERS;
+    while (best > 1 && n % best != 0) best--;
+    return best > 1 ? best : n;
 }
 
-/* Adds an exchange of a vector of so many bytes, of which each node ends with, or begins with, its
- * own part. */
-static size_t add_exchange(ScalingStage stages[], size_t count, size_t nodes, double bytes) {
-    size_t parts[2], all = cut(parts, nodes);
-    for (size_t i = 0; i < all; i++) {
-        bytes /= (double)parts[i];
-        stages[count++] = (ScalingStage){parts[i] - 1, bytes};
+size_t scaling_levels(size_t messages[SCALING_LEVELS], double bytes[SCALING_LEVELS],
+                      const ScalingCase *what, double bucket_bytes) {
+    size_t count = 0;
+    for (size_t left = what->nodes; left > 1 && count < SCALING_LEVELS; count++) {
+        size_t peers = factor(left);
+        bucket_bytes /= (double)peers;
+        messages[count] = peers - 1;
+        bytes[count] = bucket_bytes;
+        left /= peers;
     }
     return count;
 }
 
-size_t scaling_stages(ScalingStage stages[SCALING_STAGES], const ScalingCase *what) {
-    double vector = sizeof(float) * (double)what->floats;
-    double squares = sizeof(double) * (double)shard_capacity(what->floats, GRADSYNC_BLOCK);
-    double reports = (double)(what->report_bytes * what->shards);
-    size_t count = 0;
-    if (what->ranks == 1) return 0;
-    count = add_exchange(stages, count, what->ranks, vector);
-    count = add_exchange(stages, count, what->ranks, squares + reports);
-    return add_exchange(stages, count, what->ranks, vector);
+/* Where the bucket that begins at `at` ends, *size being its length at most; moves that on. */
+static size_t bucket_end(const ScalingCase *what, size_t at, size_t *size) {
+    size_t most = what->bucket_bytes / sizeof(float);
+    if (most == 0) return what->floats;
+    if (at == 0) *size = most / SMALLEST_SHARE;
+    size_t blocks = *size > GRADSYNC_BLOCK ? *size / GRADSYNC_BLOCK : 1;
+    size_t end = at + blocks * GRADSYNC_BLOCK;
+    *size = 2 * *size < most ? 2 * *size : most;
+    return end < what->floats ? end : what->floats;
 }
 
-/* Processor time of the rank that has most to do. */
-static double own_work(const ScalingWork *work, const ScalingCase *what) {
-    double shards = (double)shard_capacity(what->shards, what->ranks);
-    double leaves = what->ranks == 1 ? 0.0 : (double)what->ranks - 1.0;
-    double floats = (double)what->floats, slice = floats / (double)what->ranks;
-    double samples = what->batch / (double)what->shards;
-    return shards * scaling_curve(&work->shard, samples) +
-           work->add * (floats * (shards - 1.0) + slice * leaves) + work->update * slice;
+/* A bucket's way: how long it takes, and how long it keeps the line from others. */
+typedef struct Passage {
+    double time, line, processor;
+} Passage;
+
+static Passage passage_of(const ScalingNetwork *network, const ScalingCase *what, double bytes) {
+    size_t messages[SCALING_LEVELS];
+    double each[SCALING_LEVELS];
+    Passage passage = {0.0, 0.0, 0.0};
+    size_t levels = scaling_levels(messages, each, what, bytes);
+    for (size_t l = 0; l < levels; l++) {
+        const ScalingExchange *time = &network->time;
+        passage.time += scaling_exchange(time, messages[l], each[l]);
+        passage.line += (double)messages[l] * (time->message + each[l] * time->byte);
+        passage.processor += scaling_exchange(&network->processor, messages[l], each[l]);
+    }
+    return passage;
+}
+
+/* ---- Own work -------------------------------------------------------------------------------- */
+
+static double shard_seconds(const ScalingWork *work, const ScalingCase *what) {
+    return what->crowding * scaling_curve(&work->shard, what->batch / (double)what->shards);
+}
+
+/* Shards of the rank that has most. */
+static double shard_count(const ScalingCase *what) {
+    return (double)shard_capacity(what->shards, what->nodes * what->members);
+}
+
+/* Additions and the optimizer, which the ranks of a node share. */
+static double tail_seconds(const ScalingWork *work, const ScalingCase *what) {
+    double here = (double)shard_capacity(what->shards, what->nodes) - 1.0;
+    double elsewhere = (double)(what->nodes - 1) / (double)what->nodes;
+    double floats = (double)what->floats, members = (double)what->members;
+    double added = floats * (here + elsewhere), updated = floats / (double)what->nodes;
+    return what->crowding * (work->add * added + work->update * updated) / members;
+}
+
+/* The share of a shard's work after which all gradients of a range are there. */
+static double filled_at(const ScalingWork *work, size_t begin, size_t end) {
+    double last = 0.0;
+    for (size_t i = 0; i < work->layer_count; i++) {
+        const ScalingLayer *layer = &work->layers[i];
+        if (layer->begin < end && layer->end > begin) last = fmax(last, layer->filled);
+    }
+    return work->layer_count > 0 ? last : 1.0;
+}
+
+/* The share after which some of its parameters are read. */
+static double read_at(const ScalingWork *work, size_t begin, size_t end) {
+    double first = 1.0;
+    for (size_t i = 0; i < work->layer_count; i++) {
+        const ScalingLayer *layer = &work->layers[i];
+        if (layer->begin < end && layer->end > begin) first = fmin(first, layer->read);
+    }
+    return work->layer_count > 0 ? first : 0.0;
+}
+
+/* ---- The exchanges --------------------------------------------------------------------------- */
+
+/* Of the sums, or of the gathering. */
+typedef struct Journey {
+    double alone;     /* its time if nothing were hidden */
+    double exposed;   /* what is waited for */
+    double processor; /* of a rank that sends */
+} Journey;
+
+typedef struct Buckets {
+    const ScalingWork *work;
+    const ScalingNetwork *network;
+    const ScalingCase *what;
+    double line; /* when it is free */
+    double last; /* arrival after the own work that hides it */
+    Journey journey;
+} Buckets;
+
+/* One more bucket, which is ready at a time and needed at another. */
+static void pass(Buckets *buckets, double bytes, double ready, double needed) {
+    Passage passage = passage_of(buckets->network, buckets->what, bytes);
+    double start = fmax(buckets->line, ready);
+    buckets->line = start + passage.line;
+    buckets->last = fmax(buckets->last, start + passage.time - needed);
+    buckets->journey.alone += passage.line;
+    buckets->journey.processor += passage.processor;
+    buckets->journey.exposed = buckets->last;
+}
+
+/* The last buckets' gradients are there first. */
+static void pass_down(Buckets *buckets, size_t at, size_t size) {
+    const ScalingCase *what = buckets->what;
+    if (at >= what->floats) return;
+    size_t end = bucket_end(what, at, &size);
+    pass_down(buckets, end, size);
+    double shard = shard_seconds(buckets->work, what), all = shard * shard_count(what);
+    double ready = what->overlaps ? all - shard * (1.0 - filled_at(buckets->work, at, end)) : all;
+    pass(buckets, (double)((end - at) * what->gradient_bytes), ready, all);
+}
+
+static void pass_up(Buckets *buckets) {
+    const ScalingCase *what = buckets->what;
+    double shard = shard_seconds(buckets->work, what);
+    size_t size = 0;
+    for (size_t at = 0; at < what->floats;) {
+        size_t end = bucket_end(what, at, &size);
+        double needed = what->overlaps ? shard * read_at(buckets->work, at, end) : 0.0;
+        pass(buckets, (double)((end - at) * sizeof(float)), 0.0, needed);
+        at = end;
+    }
+}
+
+/* Squares and reports, by MPI_Allreduce: a logarithm of rounds. */
+static double share_seconds(const ScalingNetwork *network, const ScalingCase *what) {
+    double squares = sizeof(double) * (double)shard_capacity(what->floats, GRADSYNC_BLOCK);
+    double bytes = squares + (double)(what->report_bytes * what->shards);
+    return ceil(log2((double)what->nodes)) * scaling_exchange(&network->time, 1, bytes);
+}
+
+ScalingTraffic scaling_traffic(const ScalingCase *what) {
+    size_t messages[SCALING_LEVELS], size = 0;
+    double bytes[SCALING_LEVELS];
+    ScalingTraffic traffic = {0.0, 0.0};
+    for (size_t at = 0; at < what->floats;) {
+        size_t end = bucket_end(what, at, &size);
+        size_t levels = scaling_levels(messages, bytes, what, (double)(end - at));
+        for (size_t l = 0; l < levels; l++) {
+            traffic.messages += 2.0 * (double)messages[l];
+            traffic.bytes +=
+                (double)messages[l] * bytes[l] * (double)(what->gradient_bytes + sizeof(float));
+        }
+        at = end;
+    }
+    return traffic;
 }
 
 ScalingTime scaling_step(const ScalingWork *work, const ScalingNetwork *network,
                          const ScalingCase *what) {
-    ScalingStage stages[SCALING_STAGES];
-    ScalingTime time = {.own = what->crowding * own_work(work, what)};
-    size_t count = scaling_stages(stages, what);
-    for (size_t i = 0; i < count; i++)
-        time.network += scaling_exchange(network, stages[i].messages, stages[i].bytes);
-    time.step = time.own + time.network;
+    double own = shard_seconds(work, what) * shard_count(what) + tail_seconds(work, what);
+    if (what->nodes == 1) return (ScalingTime){.own = own, .step = own};
+    Buckets sums = {.work = work, .network = network, .what = what}, gathering = sums;
+    pass_down(&sums, 0, 0);
+    pass_up(&gathering);
+    double share = share_seconds(network, what);
+    double waited = sums.journey.exposed + gathering.journey.exposed;
+    double alone = sums.journey.alone + gathering.journey.alone;
+    double hidden = fmax(1.0 - waited / fmax(alone, 1e-9), 0.0);
+    double taken = sums.journey.processor + gathering.journey.processor;
+    ScalingTime time = {.own = own + what->crowding * hidden * taken,
+                        .network = alone + share,
+                        .exposed = waited + share};
+    time.step = time.own + time.exposed;
     return time;
 }
 

@@ -196,6 +196,8 @@ cleanup:
 
 void gradsync_destroy(GradSync *sync) {
     if (sync == NULL) return;
+    if (sync->gathers > 0)
+        gradsync_settle(sync); /* parameters of the last step may be on their way */
     gradsync_exchange_destroy(sync);
     if (sync->in_node)
         comm_shared_free(sync->comm, sync->memory);

@@ -19,6 +19,7 @@
 #include "mnist_dist/base/heartbeat.h"
 #include "mnist_dist/base/log.h"
 #include "mnist_dist/base/thread.h"
+#include "mnist_dist/base/timeline.h"
 
 enum {
     NAP = 1000000,         /* nanoseconds */
@@ -58,9 +59,10 @@ VECTOR_CLONES static void unpack(float *restrict values, const uint16_t *restric
     }
 }
 
-static void send_level(GradSync *sync, const Bucket *bucket, size_t level) {
+static void send_level(GradSync *sync, Bucket *bucket, size_t level) {
     Stage *stage = &bucket->stages[level];
     const int tag = tag_of(sync, bucket, level, false);
+    if (level == 1) bucket->since = clock_seconds();
     for (size_t i = 0; i < stage->sends.count; i++) {
         const Transfer *send = &stage->sends.items[i];
         if (send->halves != NULL) pack(send->halves, send->values, send->count);
@@ -120,7 +122,9 @@ static void advance(GradSync *sync, Bucket *bucket, bool *stuck) {
         if (!has_landed(stage->in, stuck)) return;
         unpack_level(stage);
         if (bucket->next + 1 < sync->level_count) gradsync_sum_level(sync, bucket, bucket->next);
-        if (bucket->next + 1 == sync->level_count) tell(&bucket->state->arrived, sync->step);
+        if (bucket->next + 1 < sync->level_count) continue;
+        timeline_add_in(bucket->row, TIMELINE_SUM, sync->step, bucket->since, clock_seconds());
+        tell(&bucket->state->arrived, sync->step);
     }
 }
 
@@ -160,7 +164,9 @@ static void advance_gathering(GradSync *sync, Bucket *bucket, bool *stuck) {
         Stage *stage = &bucket->stages[bucket->turn];
         if (!stage->given) gather_level(sync, bucket, bucket->turn, true);
         if (!has_landed(stage->gather_in, stuck)) return;
-        if (bucket->turn == 1) tell(&bucket->state->gathered, sync->gathers);
+        if (bucket->turn > 1) continue;
+        timeline_add_in(bucket->row, TIMELINE_GATHER, 0, bucket->since, clock_seconds());
+        tell(&bucket->state->gathered, sync->gathers);
     }
 }
 
@@ -230,6 +236,8 @@ void gradsync_exchange_init(GradSync *sync) {
 
 /* **Collective.** Where one rank has no thread, none has: it is slower, and as right. */
 Status gradsync_exchange_new(GradSync *sync) {
+    for (size_t b = 0; b < sync->bucket_count && sync->level_count > 1 && gradsync_leads(sync); b++)
+        sync->buckets[b].row = timeline_row("bucket", b + 1);
     bool wanted = sync->shape.overlaps && sync->level_count > 1;
     if (!wanted) return STATUS_OK;
     sync->overlaps = comm_is_threaded(sync->comm);
@@ -276,6 +284,7 @@ void gradsync_exchange_gather(GradSync *sync, float *vector) {
     for (size_t b = 0; b < sync->bucket_count; b++) {
         Bucket *bucket = &sync->buckets[b];
         bucket->turn = sync->level_count - 1;
+        bucket->since = clock_seconds();
         for (size_t l = bucket->turn; l > 0; l--) gather_level(sync, bucket, l, false);
     }
     progress(sync);

@@ -67,6 +67,8 @@ typedef struct Bucket {
     Stage *stages;     /* (levels) */
     size_t next;       /* the level that the leader's messages are to reach; levels: all reached */
     size_t turn;       /* likewise of the gathering, downwards; 0: all here */
+    unsigned row;      /* of the timeline ... */
+    double since;      /* ... where it is under way since then */
     atomic_bool taken; /* whether this rank has begun to add up its part */
     BucketState *state;
 } Bucket;

@@ -16,7 +16,7 @@ static double rate_of(const PlotScalingCurve *curve, size_t i) {
 
 static double efficiency_of(const PlotScalingCurve *curve, size_t i) {
     const PlotScalingPoint *point = &curve->points[i];
-    return 100.0 * point->rate / (curve->points[0].rate * point->ranks);
+    return 100.0 * point->rate * curve->points[0].ranks / (curve->points[0].rate * point->ranks);
 }
 
 typedef double (*Quantity)(const PlotScalingCurve *curve, size_t i);
@@ -41,7 +41,7 @@ static void draw_ideal(const Plot *plot, const PlotPanel *panel, double first, d
     plot_colour(plot, PLOT_MUTED, 1.0);
     cairo_set_line_width(plot->cairo, 1.2);
     cairo_set_dash(plot->cairo, dashes, 2, 0);
-    cairo_move_to(plot->cairo, plot_x(panel, 1.0), plot_y(panel, first));
+    cairo_move_to(plot->cairo, plot_x(panel, panel->across.low), plot_y(panel, first));
     cairo_line_to(plot->cairo, plot_x(panel, panel->across.high), plot_y(panel, last));
     cairo_stroke(plot->cairo);
     cairo_set_dash(plot->cairo, NULL, 0, 0);
@@ -56,23 +56,25 @@ static double draw_key(const Plot *plot, double x, double y, PlotColour colour, 
 
 static void draw(const Plot *plot, const PlotScaling *scaling) {
     const PlotScalingCurve *strong = &scaling->strong, *weak = &scaling->weak;
-    double y = plot_heading(plot, "Scaling, foreseen", "%.0f images a step in all, or per rank",
+    double y = plot_heading(plot, "Scaling, foreseen", "%.0f images a step in all, or per node",
                             scaling->batch);
     double x = draw_key(plot, LEFT, y + 16, PLOT_TRAINING, "strong: the same batch on more ranks");
     draw_key(plot, x, y + 16, PLOT_VALIDATION, "weak: a batch that grows with the ranks");
-    double most = weak->points[weak->count - 1].ranks, one = rate_of(weak, 0);
-    PlotAxis ranks = {PLOT_LOGARITHMIC, 1.0, most};
-    PlotPanel rates = {"Images/s",
-                       LEFT,
-                       y + 62,
-                       FIELD,
-                       FIELD_HEIGHT,
-                       ranks,
-                       {PLOT_LOGARITHMIC, 0.8 * fmin(rate_of(strong, 0), one), 1.25 * one * most}};
+    double least = weak->points[0].ranks, one = rate_of(weak, 0);
+    double most = weak->points[weak->count - 1].ranks;
+    PlotAxis ranks = {PLOT_LOGARITHMIC, least, most};
+    PlotPanel rates = {
+        "Images/s",
+        LEFT,
+        y + 62,
+        FIELD,
+        FIELD_HEIGHT,
+        ranks,
+        {PLOT_LOGARITHMIC, 0.8 * fmin(rate_of(strong, 0), one), 1.25 * one * most / least}};
     PlotPanel shares = {"Efficiency, %", LEFT + FIELD + GAP,       y + 62, FIELD, FIELD_HEIGHT,
                         ranks,           {PLOT_LINEAR, 0.0, 105.0}};
     plot_axes(plot, &rates);
-    draw_ideal(plot, &rates, one, one * most);
+    draw_ideal(plot, &rates, one, one * most / least);
     draw_curve(plot, &rates, strong, rate_of, PLOT_TRAINING);
     draw_curve(plot, &rates, weak, rate_of, PLOT_VALIDATION);
     plot_axes(plot, &shares);

@@ -32,13 +32,14 @@ for line in open(sys.argv[1]):
 value = lambda name: figures[name]["median"]
 ratio = figures["foreseen by measured"]
 print(f"{sys.argv[2]:>5}  {sys.argv[3]:<20} {value('own work, foreseen'):8.1f} {value('network, foreseen'):8.1f} "
+      f"{value('waiting for it, foreseen'):8.1f} "
       f"{value('step, foreseen'):9.1f} {value('step, measured'):9.1f} "
       f"{ratio['median']:7.2f}  {ratio['min']:.2f} to {ratio['max']:.2f}", flush=True)
 PYTHON
 }
 
 keys=("$@")
-echo "hosts  network                  own  network  foreseen  measured   ratio            (ms; ${keys[*]})"
+echo "hosts  network                  own  network   waited  foreseen  measured   ratio            (ms; ${keys[*]})"
 for count in 2 4 8; do
     for rate in ${RATES-100 1000 10000}; do
         measure "$count" "$rate Mbit/s" -r "$rate"

@@ -5,7 +5,7 @@
 . "$(dirname "$0")/common.sh"
 make_digits 600 10
 
-# check TRACE RANKS STEPS THREADS [LOG]
+# check TRACE RANKS STEPS THREADS BUCKETS [LOG]
 check() {
     /usr/bin/python3 "$source/tests/e2e/timeline.py" "$@" || fail "timeline $*"
 }
@@ -20,12 +20,12 @@ find_rank() {
 
 train 1 "${quick[@]}" --out plain >plain.txt
 digest=$(digest_of plain.txt)
-for form in "1 1 0" "3 1 0" "3 1 1" "2 2 1"; do
-    read -r ranks threads node <<<"$form"
+for form in "1 1 0 0" "3 1 0 0" "3 1 1 2" "2 2 1 2"; do
+    read -r ranks threads node buckets <<<"$form"
     MNIST_DIST_NODE_RANKS=$node train "$ranks" "${quick[@]}" "training.threads=$threads" \
         --out "out-${form// /-}" --timeline trace.json >log.txt
     [ "$(digest_of log.txt)" = "$digest" ] || fail "$form: a timeline changes the bits"
-    check trace.json "$ranks" 75 "$threads" log.txt
+    check trace.json "$ranks" 75 "$threads" "$buckets" log.txt
 done
 
 # Hosts whose clocks count from different times.
@@ -34,7 +34,7 @@ if unshare --time --monotonic 5000 true 2>/dev/null; then
     MNIST_DIST_NODE_RANKS=1 mpirun -quiet -np 1 "${clocks[@]}" : \
         -np 1 unshare --time --monotonic 5000 "${clocks[@]}" : \
         -np 1 unshare --time --monotonic -3000 "${clocks[@]}" >log.txt 2>&1 || { cat log.txt; fail "clocks"; }
-    check clocks.json 3 75 1 log.txt
+    check clocks.json 3 75 1 2 log.txt
 fi
 
 # A stop leaves what there is.
@@ -46,7 +46,7 @@ kill -TERM "$found"
 rc=0
 wait $job || rc=$?
 [ $rc -eq 75 ] || { cat stop.txt; fail "exit code $rc at a stop"; }
-check stop.json 2 "$(sed -n 's/.*after step \([0-9]*\),.*/\1/p' stop.txt)" 1
+check stop.json 2 "$(sed -n 's/.*after step \([0-9]*\),.*/\1/p' stop.txt)" 1 0
 
 expect_error 2 'nowhere/trace.json: cannot be written' \
     "$program" train "${quick[@]}" --out refused --timeline nowhere/trace.json

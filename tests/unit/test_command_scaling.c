@@ -27,65 +27,112 @@ static void curves_are_linear_between_points_and_beyond(void **state) {
 }
 
 static void an_exchange_is_a_first_message_and_further_ones(void **state) {
-    const ScalingNetwork network = {{2, {0, 1000}, {1e-4, 2e-4}}, 1e-5, 1e-7};
+    const ScalingExchange exchange = {{2, {0, 1000}, {1e-4, 2e-4}}, 1e-5, 1e-7};
     (void)state;
-    expect_near(scaling_exchange(&network, 1, 500), 1.5e-4);
-    expect_near(scaling_exchange(&network, 4, 500), 1.5e-4 + 3 * (1e-5 + 5e-5));
-    assert_true(scaling_exchange(&network, 0, 500) == 0.0);
+    expect_near(scaling_exchange(&exchange, 1, 500), 1.5e-4);
+    expect_near(scaling_exchange(&exchange, 4, 500), 1.5e-4 + 3 * (1e-5 + 5e-5));
+    assert_true(scaling_exchange(&exchange, 0, 500) == 0.0);
 }
 
-/* 4,096,000 floats are 1,000 blocks: 16,384,000 bytes, and 8,000 of squares. */
-static const ScalingCase FOUR = {
-    .floats = 4096000, .report_bytes = 100, .ranks = 4, .shards = 8, .batch = 80, .crowding = 2};
+/* 32 blocks of 4,096 floats, all at once. */
+static const ScalingCase FOUR = {.floats = 131072,
+                                 .report_bytes = 100,
+                                 .gradient_bytes = 4,
+                                 .nodes = 4,
+                                 .members = 1,
+                                 .shards = 8,
+                                 .batch = 80,
+                                 .crowding = 2};
 
-static void a_step_has_three_exchanges(void **state) {
-    ScalingStage stages[SCALING_STAGES];
+/* A shard of ten samples takes 10 ms; a message of b bytes 1 ms and 1 ns a byte. */
+static const ScalingWork WORK = {
+    {2, {0, 10}, {0, 0.01}}, 0, 0, {{0, 65536, 0.1, 0.9}, {65536, 131072, 0.4, 0.5}}, 2};
+static const ScalingNetwork NETWORK = {{{2, {0, 1e6}, {1e-3, 2e-3}}, 0, 1e-9},
+                                       {{1, {0}, {0}}, 0, 0}};
+
+static void nodes_meet_in_levels(void **state) {
+    size_t messages[SCALING_LEVELS];
+    double bytes[SCALING_LEVELS];
     ScalingCase what = FOUR;
     (void)state;
-    assert_int_equal(scaling_stages(stages, &what), 3);
-    for (int i = 0; i < 3; i++) assert_int_equal(stages[i].messages, 3);
-    expect_near(stages[0].bytes, 4096000);
-    expect_near(stages[1].bytes, (8000 + 800) / 4.0);
-    expect_near(stages[2].bytes, 4096000);
-    what.ranks = 1;
-    assert_int_equal(scaling_stages(stages, &what), 0);
+    assert_int_equal(scaling_levels(messages, bytes, &what, 4000), 1);
+    assert_int_equal(messages[0], 3);
+    expect_near(bytes[0], 1000);
+    what.nodes = 4096; /* 64 times 64 */
+    assert_int_equal(scaling_levels(messages, bytes, &what, 4096), 2);
+    assert_int_equal(messages[0], 63);
+    assert_int_equal(messages[1], 63);
+    expect_near(bytes[0], 64);
+    expect_near(bytes[1], 1);
+    what.nodes = 1;
+    assert_int_equal(scaling_levels(messages, bytes, &what, 4096), 0);
 }
 
-/* 4,096 are 64 times 64: a node speaks with 63 of its part, then with 63 of the other parts. */
-static void many_nodes_exchange_in_stages(void **state) {
-    ScalingStage stages[SCALING_STAGES];
+/* 2 B (N - 1) messages for B buckets, and (N - 1) / N of the vector twice. */
+static void traffic_is_that_of_the_plan(void **state) {
     ScalingCase what = FOUR;
     (void)state;
-    what.ranks = 4096;
-    assert_int_equal(scaling_stages(stages, &what), 6);
-    for (int i = 0; i < 6; i++) assert_int_equal(stages[i].messages, 63);
-    expect_near(stages[0].bytes, 16384000 / 64.0);
-    expect_near(stages[1].bytes, 16384000 / 4096.0);
-    what.ranks = 128;
-    assert_int_equal(scaling_stages(stages, &what), 6);
-    assert_int_equal(stages[1].messages, 1);
+    ScalingTraffic traffic = scaling_traffic(&what);
+    expect_near(traffic.messages, 2 * 1 * 3);
+    expect_near(traffic.bytes, 131072 * 0.75 * (4 + 4));
+    what.bucket_bytes = 131072; /* 32,768 floats: buckets of 4,096, 8,192, 16,384, 32,768 ... */
+    what.gradient_bytes = 2;
+    traffic = scaling_traffic(&what);
+    expect_near(traffic.messages, 2 * 7 * 3);
+    expect_near(traffic.bytes, 131072 * 0.75 * (2 + 4));
 }
 
-static void a_step_adds_up(void **state) {
-    const ScalingWork work = {{2, {0, 10}, {0, 0.01}}, 1e-9, 2e-9};
-    const ScalingNetwork network = {{2, {0, 1e6}, {1e-3, 2e-3}}, 0, 1e-9};
-    (void)state;
-    ScalingTime time = scaling_step(&work, &network, &FOUR);
-    /* Two shards of ten samples; one gradient added to another; three slices added to one. */
-    double own = 2 * 0.01 + 1e-9 * (4096000 + 3 * 1024000) + 2e-9 * 1024000;
-    double vector = 1e-3 + 4.096e-3 + 2 * 4.096e-3, squares = 1e-3 + 2.2e-6 + 2 * 2.2e-6;
-    expect_near(time.own, 2 * own);
-    expect_near(time.network, 2 * vector + squares);
-    expect_near(time.step, time.own + time.network);
-}
-
-static void at_the_balance_the_network_takes_half(void **state) {
-    const ScalingWork work = {{2, {0, 10}, {0, 0.01}}, 1e-9, 2e-9};
-    const ScalingNetwork network = {{2, {0, 1e6}, {1e-2, 2e-2}}, 0, 1e-9};
+static void what_does_not_overlap_is_waited_for(void **state) {
     ScalingCase what = FOUR;
     (void)state;
-    what.batch = scaling_balance(&work, &network, &what);
-    ScalingTime time = scaling_step(&work, &network, &what);
+    ScalingTime time = scaling_step(&WORK, &NETWORK, &what);
+    /* Two shards a rank, each twice as slow; 131,072 bytes to each of three nodes, twice; and two
+     * rounds of 32 squares and 8 reports. */
+    double way = 1e-3 + 131072e-9 + 2 * 131072e-9, share = 2 * (1e-3 + 1056e-9);
+    expect_near(time.own, 2 * 2 * 0.01);
+    expect_near(time.exposed, 2 * way + share);
+    expect_near(time.step, time.own + time.exposed);
+    what.nodes = 1;
+    time = scaling_step(&WORK, &NETWORK, &what);
+    assert_true(time.exposed == 0.0 && time.network == 0.0);
+    expect_near(time.step, 2 * 8 * 0.01);
+}
+
+/* A network that sends a bucket in no time but the first byte's latency hides all of it but what
+ * the layer that is ready last leaves, 2 of 20 ms, and what the first one needs at once. */
+static void what_overlaps_is_hidden_by_the_work(void **state) {
+    ScalingCase what = FOUR;
+    ScalingNetwork network = {{{1, {0}, {3e-3}}, 0, 0}, {{1, {0}, {0}}, 0, 0}};
+    (void)state;
+    what.overlaps = true;
+    what.bucket_bytes = 262144; /* 65,536 floats: the first layer's are in all but the last */
+    ScalingTime time = scaling_step(&WORK, &network, &what);
+    /* Ready at 18 of 20 ms, there 3 ms later; needed 2 ms after the gathering began. */
+    expect_near(time.exposed, 1e-3 + 1e-3 + 2 * 3e-3);
+    what.crowding = 4;
+    time = scaling_step(&WORK, &network, &what);
+    expect_near(time.exposed, 2 * 3e-3);
+    what.overlaps = false;
+    time = scaling_step(&WORK, &network, &what);
+    expect_near(time.exposed, 4 * 3e-3);
+}
+
+static void messages_take_processors_from_what_hides_them(void **state) {
+    ScalingCase what = FOUR;
+    ScalingNetwork network = {{{1, {0}, {1e-6}}, 1e-6, 0}, {{1, {0}, {1e-3}}, 1e-3, 0}};
+    (void)state;
+    what.overlaps = true;
+    double without = scaling_step(&WORK, &NETWORK, &what).own;
+    ScalingTime time = scaling_step(&WORK, &network, &what);
+    assert_true(time.own > without + 1e-3);
+    assert_true(time.own <= without + what.crowding * 2 * 3e-3 + 1e-9);
+}
+
+static void at_the_balance_the_network_takes_as_long(void **state) {
+    ScalingCase what = FOUR;
+    (void)state;
+    what.batch = scaling_balance(&WORK, &NETWORK, &what);
+    ScalingTime time = scaling_step(&WORK, &NETWORK, &what);
     expect_near(time.own, time.network);
     assert_true(what.batch > 1.0);
 }
@@ -94,10 +141,12 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(curves_are_linear_between_points_and_beyond),
         cmocka_unit_test(an_exchange_is_a_first_message_and_further_ones),
-        cmocka_unit_test(a_step_has_three_exchanges),
-        cmocka_unit_test(many_nodes_exchange_in_stages),
-        cmocka_unit_test(a_step_adds_up),
-        cmocka_unit_test(at_the_balance_the_network_takes_half),
+        cmocka_unit_test(nodes_meet_in_levels),
+        cmocka_unit_test(traffic_is_that_of_the_plan),
+        cmocka_unit_test(what_does_not_overlap_is_waited_for),
+        cmocka_unit_test(what_overlaps_is_hidden_by_the_work),
+        cmocka_unit_test(messages_take_processors_from_what_hides_them),
+        cmocka_unit_test(at_the_balance_the_network_takes_as_long),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

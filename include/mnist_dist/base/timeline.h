@@ -20,7 +20,9 @@ typedef enum TimelineWhat {
     TIMELINE_WORK,               /* a thread of the pool has tasks */
     TIMELINE_WRITE,              /* files are written beside the training */
     TIMELINE_WAIT,               /* for other ranks */
-    TIMELINE_TRANSFER,           /* messages are on their way, or not even sent */
+    TIMELINE_TRANSFER,           /* for messages, on their way or not even sent */
+    TIMELINE_SUM,                /* gradients cross to other nodes, and theirs come */
+    TIMELINE_GATHER,             /* likewise parameters */
     TIMELINE_NAMES
 } TimelineWhat;
 
@@ -39,11 +41,16 @@ Status timeline_start(size_t capacity);
 void timeline_stop(void);
 
 /* The calling thread's events count from now on, under a name such as "worker 2" (0: without a
- * number). Does nothing while nobody records; threads beyond the 64th are not recorded. */
+ * number). Does nothing while nobody records; threads and rows beyond the 64th are not recorded. */
 void timeline_enter(const char *name, size_t number);
 
 /* The calling thread did this from `begin` to `end`, times of clock_seconds. */
 void timeline_add(unsigned what, uint32_t number, double begin, double end);
+
+/* A row for what is no thread's, such as messages that are under way at the same time as others;
+ * and what it did. The number of a row is 0 while nobody records, and nothing is added to it. */
+unsigned timeline_row(const char *name, size_t number);
+void timeline_add_in(unsigned row, unsigned what, uint32_t number, double begin, double end);
 
 /* What was recorded: to be read when the other threads have ended. */
 size_t timeline_thread_count(void);

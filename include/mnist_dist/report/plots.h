@@ -16,10 +16,10 @@ typedef struct PlotScalingPoint {
 } PlotScalingPoint;
 typedef struct PlotScalingCurve {
     size_t count;
-    PlotScalingPoint points[PLOT_SCALING_POINTS]; /* the first is of one rank */
+    PlotScalingPoint points[PLOT_SCALING_POINTS]; /* the first is of one node */
 } PlotScalingCurve;
 typedef struct PlotScaling {
-    double batch; /* images of a step, or of a rank's */
+    double batch; /* images of a step, or of a node's part */
     PlotScalingCurve strong, weak;
 } PlotScaling;
 
