@@ -30,5 +30,21 @@ for node_ranks in 1 3; do
     done
     unset MNIST_DIST_NODE_RANKS
 done
+# However the numbers travel between them.
+export MNIST_DIST_NODE_RANKS=2
+for way in training.overlap=false training.bucket_size=16 training.bucket_size=0; do
+    train 5 "${quick[@]}" --out "way-$way" "$way" >out.txt
+    [ "$(digest_of out.txt)" = "$reference" ] || fail "$way gives other bits"
+    echo "3 nodes, $way: $reference"
+done
+# Gradients that are rounded are so at every number of ranks and nodes, and alike.
+train 1 "${quick[@]}" --out half training.wire=bfloat16 >half.txt
+[ "$(digest_of half.txt)" != "$reference" ] || fail "training.wire=bfloat16 changed no bit"
+for ranks in 3 8; do
+    train "$ranks" "${quick[@]}" --out "half-$ranks" training.wire=bfloat16 >out.txt
+    [ "$(digest_of out.txt)" = "$(digest_of half.txt)" ] ||
+        fail "training.wire=bfloat16 gives other bits on $ranks ranks"
+done
+unset MNIST_DIST_NODE_RANKS
 train 2 "${quick[@]}" --out other training.seed=5 >out.txt
 [ "$(digest_of out.txt)" != "$reference" ] || fail "another seed gave the same bits"
