@@ -15,7 +15,7 @@
 enum {
     TREE_LANES = 16,  /* floats that are added at once */
     TREE_FAN_IN = 8,  /* operands of an addition, at most */
-    TREE_HEIGHT = 10, /* of the whole tree, at most */
+    TREE_HEIGHT = 12, /* of the whole tree, at most */
     TREE_SUMS = 32    /* on their way at once, at most: below 7 for 3 levels of the tree */
 };
 

@@ -46,7 +46,7 @@ static Status check_shards(const TrainingOptions *training) {
     long long shards = training->shards, batch_size = training->batch_size;
     if ((shards & (shards - 1)) != 0)
         return status_fail(STATUS_USAGE,
-                           "training.shards=%lld: expected a power of two: 1, 2, 4, 8 ... 1024",
+                           "training.shards=%lld: expected a power of two: 1, 2, 4, 8 ... 4096",
                            shards);
     if (shards > batch_size)
         return status_fail(STATUS_USAGE,

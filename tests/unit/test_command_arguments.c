@@ -305,7 +305,7 @@ static void test_words_that_are_too_many_or_too_few(void **state) {
                    "mnist_dist import TRAIN [TEST] -o digits.h5");
     expect_refused("bench gem",
                    "command line: did you mean gemm, not gem; the form is: mnist_dist bench "
-                   "[peak|gemm|conv|step|allreduce|import [FILE]|scaling [--model] [-o FILE]] [--json]");
+                   "[peak|gemm|conv|step|allreduce|overlap|import [FILE]|scaling [--model] [-o FILE]] [--json]");
 }
 
 static void test_wrong_keys_are_told_by_the_configuration(void **state) {
@@ -315,7 +315,7 @@ static void test_wrong_keys_are_told_by_the_configuration(void **state) {
     expect_refused("training.epocs=5",
                    "command line: training.epocs: unknown key; did you mean training.epochs?");
     expect_refused("training.shards=3",
-                   "training.shards=3: expected a power of two: 1, 2, 4, 8 ... 1024");
+                   "training.shards=3: expected a power of two: 1, 2, 4, 8 ... 4096");
     expect_refused("--config none.yaml",
                    "none.yaml: cannot open the configuration: No such file or directory");
 }

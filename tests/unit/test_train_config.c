@@ -504,13 +504,13 @@ static void test_shards_suit_the_batch(void **state) {
     (void)state;
     expect_checked("training.shards=8 training.batch_size=8", NULL);
     expect_checked("training.shards=1 training.batch_size=1", NULL);
-    expect_checked("training.shards=1024 training.batch_size=1024", NULL);
+    expect_checked("training.shards=4096 training.batch_size=4096", NULL);
     expect_checked(
         "training.shards=8 training.batch_size=7",
         "training.shards=8 is more than training.batch_size=7, so that some shards would "
         "always be empty: lower one or raise the other");
     expect_checked("training.shards=6",
-                   "training.shards=6: expected a power of two: 1, 2, 4, 8 ... 1024");
+                   "training.shards=6: expected a power of two: 1, 2, 4, 8 ... 4096");
 }
 
 static void test_folds_leave_rows_on_both_sides(void **state) {

@@ -20,7 +20,7 @@
 #include "mnist_dist/train/optimizer.h"
 #include "mnist_dist/train/schedule.h"
 
-enum { CONFIG_MAX_SHARDS = 1024 };
+enum { CONFIG_MAX_SHARDS = 4096 };
 
 typedef struct TrainingOptions {
     int64_t epochs;
