@@ -56,7 +56,7 @@ void measure_print(const BenchSetting *setting, const Measure *measure, const Me
 
 void bench_figure(const BenchSetting *setting, const char *name, const char *units, double value) {
     log_line(setting->json ? "{\"name\": \"%s\", \"units\": \"%s\", \"median\": %.6g}"
-                           : "%-34s %9s         %10.3g",
+                           : "%-34s %9s         %10.4g",
              name, units, value);
 }
 

@@ -77,18 +77,18 @@ static void print(const BenchSetting *setting, const OverlapBench *bench) {
     measure_print(setting, &bench->wire, NULL, NULL);
     measure_print(setting, &bench->to_larger, NULL, NULL);
     measure_print(setting, &bench->hidden, NULL, NULL);
-    bench_figure(setting, "messages of a node in a step", "", (double)traffic.messages);
-    bench_figure(setting, "their bytes", "MB", 1e-6 * (double)traffic.bytes);
+    bench_figure(setting, "messages of a node", "", (double)traffic.messages);
+    bench_figure(setting, "bytes of a node", "MB", 1e-6 * (double)traffic.bytes);
 }
 
 Status bench_overlap(const BenchSetting *setting) {
     OverlapBench bench = {
-        .times = {{.name = "step, messages travel meanwhile", .units = "ms"},
-                  {.name = "step, messages are waited for", .units = "ms"},
-                  {.name = "step, no messages", .units = "ms"}},
+        .times = {{.name = "step, overlapped", .units = "ms"},
+                  {.name = "step, blocking", .units = "ms"},
+                  {.name = "step, muted", .units = "ms"}},
         .wire = {.name = "messages alone", .units = "ms"},
-        .to_larger = {.name = "step to the longer of computing and messages", .units = "times"},
-        .hidden = {.name = "hidden of the messages' time", .units = "%"}};
+        .to_larger = {.name = "overlapped to larger of last two", .units = "times"},
+        .hidden = {.name = "hidden of blocking less muted", .units = "%"}};
     Status status = STATUS_OK;
     TRY(prepare(&bench, setting));
     TRY(run_rounds(&bench, setting));
