@@ -78,7 +78,7 @@ static void print(const BenchSetting *setting, const OverlapBench *bench) {
     measure_print(setting, &bench->wire, NULL, NULL);
     measure_print(setting, &bench->to_larger, NULL, NULL);
     measure_print(setting, &bench->hidden, NULL, NULL);
-    bench_figure(setting, "messages of a node", "", (double)traffic.messages);
+    bench_figure(setting, "messages of a node", "per step", (double)traffic.messages);
     bench_figure(setting, "bytes of a node", "MB", 1e-6 * (double)traffic.bytes);
 }
 

@@ -58,7 +58,7 @@ training.bucket_size of the fastest|kB"
 MNIST_DIST_NODE_RANKS=1 bench 2 overlap <<<"step, overlapped|ms
 step, blocking|ms
 messages alone|ms
-messages of a node|"
+messages of a node|per step"
 
 MNIST_DIST_NODE_RANKS=1 bench 2 scaling --model -o scaling.png <<<"a shard's images|images/s
 a small message|us

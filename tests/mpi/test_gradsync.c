@@ -244,7 +244,7 @@ static void what_is_late_is_summed_like_the_rest(void **state) {
     const Range lates[] = {{0, 5 * B},     {17, 4 * B + 3},         {B, 2 * B},
                            {B + 1, B + 9}, {2 * B - 1, 6 * B + 20}, {3 * B, 6 * B + 20}};
     for (size_t i = 0; i < sizeof lates / sizeof *lates; i++)
-        for (size_t shards = 1; shards <= 128; shards *= 2) {
+        for (size_t shards = 1; shards <= 128; shards *= shards < 8 ? 2 : 4) {
             way.bucket_bytes = shards > 2 ? (size_t)2 * B * sizeof(float) : 0;
             way.overlaps = shards > 2;
             if (can_run(shards)) check_late(6 * B + 20, shards, lates[i]);
@@ -270,8 +270,8 @@ static void the_way_changes_no_bit(void **state) {
                                {two_blocks, true, true, 3}};
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
         way = ways[i];
-        for (size_t shards = 8; shards <= 64; shards *= 2)
-            if (can_run(shards)) check_reduce(12 * B + 17, shards);
+        for (size_t shards = 8; shards <= 32; shards *= 4)
+            if (can_run(shards)) check_reduce(7 * B + 17, shards);
         if (can_run(8)) check_reduce(B + 1, 8);
     }
     way = (struct Way){.peers = 64};
