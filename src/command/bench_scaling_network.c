@@ -76,6 +76,12 @@ static void exchange(NetworkBench *bench, size_t messages, size_t bytes) {
     wait_for(bench->sends);
 }
 
+void network_bench_meet(NetworkBench *bench) {
+    comm_node_barrier(bench->comm);
+    if (bench->leads && !comm_is_one_node(bench->comm)) exchange(bench, 1, SIZES[0]);
+    comm_node_barrier(bench->comm);
+}
+
 /* **Collective.** One of `count` exchanges, the mean over nodes. */
 static Taken time_some(NetworkBench *bench, size_t messages, size_t bytes, int count) {
     double since = clock_seconds(), ran = clock_processor_seconds();
