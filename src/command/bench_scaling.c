@@ -94,7 +94,8 @@ static void keep_least(ScalingExchange *least, const ScalingExchange *now, int r
 static Status run_round(ScalingBench *bench, int round) {
     ScalingNetwork network;
     double seconds = 0.0;
-    bench->here.crowding = work_bench_crowding(bench->work_bench, &bench->work);
+    bench->here.crowding =
+        work_bench_crowding(bench->work_bench, bench->network_bench, &bench->work);
     network_bench_measure(&network, bench->network_bench);
     Status status = step_bench_measure(&seconds, bench->step_bench);
     if (status != STATUS_OK) return status;

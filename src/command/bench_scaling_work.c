@@ -13,8 +13,8 @@
 #include "mnist_dist/nn/loss.h"
 #include "mnist_dist/train/trainer.h"
 
-enum { LARGEST = 256 /* samples of a shard */, ROUNDS = 3 };
-static const double PART_SECONDS = 0.04, WHOLE_SECONDS = 0.3;
+enum { LARGEST = 256 /* samples of a shard */, ROUNDS = 3, STEPS = 4 };
+static const double PART_SECONDS = 0.04;
 static const size_t SIZES[SCALING_POINTS] = {1, 2, 4, 8, 16, 32, 64, 128, LARGEST};
 
 struct WorkBench {
@@ -176,18 +176,19 @@ void work_bench_measure(ScalingWork *work, WorkBench *bench) {
     find_layers(work, bench);
 }
 
-double work_bench_crowding(WorkBench *bench, const ScalingWork *work) {
+double work_bench_crowding(WorkBench *bench, NetworkBench *network, const ScalingWork *work) {
     Comm *comm = bench->setting->comm;
-    size_t samples = shard_samples(bench);
-    double seconds = scaling_curve(&work->shard, (double)samples);
-    comm_barrier(comm);
-    double since = clock_seconds(), taken = 0.0;
-    int calls = 0;
-    for (; taken < WHOLE_SECONDS || calls < 2; calls++) {
-        do_shard(bench, samples);
-        taken = clock_seconds() - since;
+    size_t samples = shard_samples(bench), shards = (size_t)bench->setting->config->training.shards;
+    size_t own = shard_capacity(shards, (size_t)comm_size(comm));
+    double seconds = scaling_curve(&work->shard, (double)samples), taken = 0.0;
+    for (int step = 0; step < STEPS; step++) {
+        network_bench_meet(network);
+        double since = clock_seconds();
+        for (size_t i = 0; i < own; i++) do_shard(bench, samples);
+        taken += clock_seconds() - since;
     }
-    return scaling_mean(comm, taken / calls) / seconds;
+    network_bench_meet(network);
+    return scaling_mean(comm, taken) / (seconds * (double)own * STEPS);
 }
 
 Status work_bench_new(WorkBench **out, const BenchSetting *setting) {
