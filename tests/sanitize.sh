@@ -3,7 +3,7 @@
 #   sanitize.sh asan BUILD_DIR SOURCE_DIR         unit and mpi tests, the latter on 1 and 3 ranks, and
 #                                                 on 8 all but gradsync
 #   sanitize.sh asan-long BUILD_DIR SOURCE_DIR    on all numbers of ranks
-#   sanitize.sh tsan BUILD_DIR SOURCE_DIR         what has threads: the pool, the trainer
+#   sanitize.sh tsan BUILD_DIR SOURCE_DIR         what has threads: the pool, the trainer, the window
 # and each time the program's way from CSV to submission.csv, which has to give the bits of the
 # program in BUILD_DIR.
 preset=${1%-long}
@@ -59,8 +59,8 @@ asan)
     ;;
 tsan)
     export OMPI_MCA_pml=ob1 # UCX crashes at its start under ThreadSanitizer
-    prepare test_base_pool mpi_test_trainer mnist_dist
-    run_tests -R '^(unit_base_pool|mpi_trainer_[13])$'
+    prepare test_base_pool mpi_test_trainer mpi_test_window mnist_dist
+    run_tests -R '^(unit_base_pool|mpi_trainer_[13]|mpi_window_1)$'
     go_through 1 training.threads=4
     MNIST_DIST_NODE_RANKS=1 go_through 2 training.threads=2
     ;;
