@@ -47,6 +47,14 @@ static void ask_mpi_to_start_fast(void) {
     if (one_machine) setenv("OMPI_MCA_pml", "^cm", 0);
 }
 
+/* Over TCP Open MPI asks before it sends more than 64 kB, and each answer waits until somebody
+ * calls MPI: between 4 hosts at 1 Gbit/s a sum and gathering of 3.7 MB took 70 ms so, and 54 where
+ * what is sent at once is as long as most of our messages. */
+static void ask_mpi_for_long_messages(void) {
+    setenv("OMPI_MCA_btl_tcp_eager_limit", "262144", 0);
+    setenv("OMPI_MCA_btl_tcp_max_send_size", "262144", 0);
+}
+
 /* How many ranks may share memory; 0 is any number. */
 static int node_limit(void) {
     const char *text = getenv("MNIST_DIST_NODE_RANKS");
@@ -72,6 +80,7 @@ Status comm_start(Comm **out, int *argc, char ***argv) {
     *out = NULL;
     ask_mpi_to_yield();
     ask_mpi_to_start_fast();
+    ask_mpi_for_long_messages();
     MPI_Init_thread(argc, argv, MPI_THREAD_MULTIPLE, &provided);
     TRY(provided >= MPI_THREAD_FUNNELED
             ? STATUS_OK

@@ -24,7 +24,7 @@
 enum {
     NAP = 1000000,         /* nanoseconds */
     SHORT_NAP = 100000,    /* likewise, while somebody waits */
-    LONGEST_NAP = 5000000, /* likewise, of who waits and is woken */
+    LONGEST_NAP = 5000000, /* likewise, of who is woken */
     YIELDS = 2,            /* before that */
     TAGS = 2 * GRADSYNC_MOST_LEVELS
 };
@@ -198,7 +198,8 @@ static void progress(GradSync *sync) {
     }
     for (size_t b = 0; b < sync->bucket_count; b++)
         awaited |= sync->buckets[b].turn > 0 || sync->buckets[b].next < sync->level_count;
-    sync->active = awaited || !all_is_gone(sync);
+    sync->in_air = gathering_stuck || sum_stuck || !all_is_gone(sync);
+    sync->active = awaited || sync->in_air;
 }
 
 /* Sleeps for so long, or until there is something new. */
@@ -211,13 +212,19 @@ static void nap(GradSync *sync, long nanoseconds) {
     pthread_cond_timedwait(&sync->work, &sync->mutex, &until);
 }
 
+/* Where nothing is in the air, a rank alone on its node is told of what there is to send. */
+static long nap_length(const GradSync *sync) {
+    if (atomic_load(&sync->waiting) > 0) return SHORT_NAP;
+    return sync->in_air || sync->group.members > 1 ? NAP : LONGEST_NAP;
+}
+
 static void *carry(void *context) {
     GradSync *sync = context;
     pthread_mutex_lock(&sync->mutex);
     while (!sync->closing) {
         if (sync->active) progress(sync);
         if (sync->active)
-            nap(sync, atomic_load(&sync->waiting) > 0 ? SHORT_NAP : NAP);
+            nap(sync, nap_length(sync));
         else if (!sync->closing)
             pthread_cond_wait(&sync->work, &sync->mutex);
     }
@@ -294,7 +301,10 @@ void gradsync_exchange_gather(GradSync *sync, float *vector) {
 }
 
 void gradsync_exchange_wake(GradSync *sync) {
-    if (sync->overlaps && gradsync_leads(sync)) pthread_cond_signal(&sync->work);
+    if (!sync->overlaps || !gradsync_leads(sync)) return;
+    pthread_mutex_lock(&sync->mutex);
+    pthread_cond_signal(&sync->work);
+    pthread_mutex_unlock(&sync->mutex);
 }
 
 /* Whether this rank must bring the messages on by itself while it waits. */

@@ -107,10 +107,10 @@ struct GradSync {
 
     bool overlaps;
     pthread_t thread;
-    pthread_mutex_t mutex; /* guards messages and what the leader knows of them */
-    pthread_cond_t work;   /* there are messages to bring on */
-    bool active, closing;
-    atomic_int waiting; /* threads that do */
+    pthread_mutex_t mutex;        /* guards messages and what the leader knows of them */
+    pthread_cond_t work;          /* there are messages to bring on */
+    bool active, in_air, closing; /* whether messages are awaited; whether some are on their way */
+    atomic_int waiting;           /* threads that do */
 };
 
 size_t gradsync_block_count(const GradSync *sync);
