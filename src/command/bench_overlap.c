@@ -1,8 +1,10 @@
 /* `bench overlap`: how much of the nodes' messages a step hides behind its computing.
  *
  * The same step in three ways: with messages that travel while ranks compute, as a run makes it;
- * with messages for which all wait; and without any, which is its computing alone. And the messages
- * alone, as `bench allreduce` makes them. Where all ranks are of one node, nothing is sent. */
+ * with messages for which all wait; and muted, which is its computing alone: gradients and
+ * parameters do not travel, but the ranks meet once a step, so that waiting for the slowest is not
+ * taken for the messages' time. And the messages alone, as `bench allreduce` makes them. Where all
+ * ranks are of one node, nothing is sent. */
 #include <math.h>
 #include <stdlib.h>
 

@@ -132,8 +132,8 @@ void comm_flight_destroy(CommFlight *flight);
 void comm_flight_send(CommFlight *flight, int peer, int tag, const void *bytes, size_t count);
 void comm_flight_receive(CommFlight *flight, int peer, int tag, void *bytes, size_t count);
 
-/* Flights and merges carry nothing from now on, or again: what a step takes then is the time of
- * everything else. For benches. */
+/* Flights carry nothing from now on, or again: what a step takes then is the time of everything
+ * else, meetings included. For benches. */
 void comm_mute(Comm *comm, bool mute);
 
 /* Whether all messages have arrived. Brings on those of other flights, too. */
