@@ -281,10 +281,11 @@ static void test_an_unknown_command_names_the_nearest(void **state) {
 
 static void test_options_of_other_commands_are_refused(void **state) {
     (void)state;
-    expect_refused("train --json",
-                   "command line: train takes no option json; it takes --config "
-                   "--data --out --resume --print-config --max-time --timeline --help --version. See "
-                   "mnist_dist --help");
+    expect_refused(
+        "train --json",
+        "command line: train takes no option json; it takes --config "
+        "--data --out --resume --print-config --max-time --timeline --help --version. See "
+        "mnist_dist --help");
     expect_refused("import a -o b --data c", "command line: import takes no option data; it takes "
                                              "--output --help --version. See mnist_dist --help");
 }
@@ -305,7 +306,8 @@ static void test_words_that_are_too_many_or_too_few(void **state) {
                    "mnist_dist import TRAIN [TEST] -o digits.h5");
     expect_refused("bench gem",
                    "command line: did you mean gemm, not gem; the form is: mnist_dist bench "
-                   "[peak|gemm|conv|step|allreduce|overlap|import [FILE]|scaling [--model] [-o FILE]] [--json]");
+                   "[peak|gemm|conv|step|allreduce|overlap|import [FILE]|scaling [--model] [-o "
+                   "FILE]] [--json]");
 }
 
 static void test_wrong_keys_are_told_by_the_configuration(void **state) {
