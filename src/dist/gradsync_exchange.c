@@ -15,7 +15,6 @@
 
 #include "dist/futex.h"
 #include "dist/gradsync_parts.h"
-#include "mnist_dist/base/clones.h"
 #include "mnist_dist/base/heartbeat.h"
 #include "mnist_dist/base/log.h"
 #include "mnist_dist/base/thread.h"
@@ -25,75 +24,8 @@ enum {
     NAP = 1000000,         /* nanoseconds */
     SHORT_NAP = 100000,    /* likewise, while somebody waits */
     LONGEST_NAP = 5000000, /* likewise, of who is woken */
-    YIELDS = 2,            /* before that */
-    TAGS = 2 * GRADSYNC_MOST_LEVELS
+    YIELDS = 2             /* before that */
 };
-
-/* Messages of a bucket at a level; those of the gathering are apart. */
-static int tag_of(const GradSync *sync, const Bucket *bucket, size_t level, bool gathers) {
-    size_t number = (size_t)(bucket - sync->buckets);
-    return (int)(number * TAGS + 2 * level + gathers);
-}
-
-VECTOR_CLONES static void pack(uint16_t *restrict halves, const float *restrict values,
-                               size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        union {
-            float value;
-            uint32_t bits;
-        } number = {values[i]};
-        uint32_t nearest = number.bits + 0x7fff + (number.bits >> 16 & 1);
-        uint32_t quiet = number.bits | 0x400000;
-        halves[i] = (uint16_t)((values[i] != values[i] ? quiet : nearest) >> 16);
-    }
-}
-
-VECTOR_CLONES static void unpack(float *restrict values, const uint16_t *restrict halves,
-                                 size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        union {
-            uint32_t bits;
-            float value;
-        } number = {(uint32_t)halves[i] << 16};
-        values[i] = number.value;
-    }
-}
-
-static void send_level(GradSync *sync, Bucket *bucket, size_t level) {
-    Stage *stage = &bucket->stages[level];
-    const int tag = tag_of(sync, bucket, level, false);
-    if (level == 1) bucket->since = clock_seconds();
-    for (size_t i = 0; i < stage->sends.count; i++) {
-        const Transfer *send = &stage->sends.items[i];
-        if (send->halves != NULL) pack(send->halves, send->values, send->count);
-        if (send->halves != NULL)
-            comm_flight_send(stage->out, send->peer, tag, send->halves, send->count * 2);
-        else
-            comm_flight_send(stage->out, send->peer, tag, send->values,
-                             send->count * sizeof(float));
-    }
-    stage->sent = true;
-}
-
-static void receive_level(GradSync *sync, const Bucket *bucket, size_t level) {
-    Stage *stage = &bucket->stages[level];
-    const int tag = tag_of(sync, bucket, level, false);
-    for (size_t i = 0; i < stage->receives.count; i++) {
-        const Transfer *receive = &stage->receives.items[i];
-        if (receive->halves != NULL)
-            comm_flight_receive(stage->in, receive->peer, tag, receive->halves, receive->count * 2);
-        else
-            comm_flight_receive(stage->in, receive->peer, tag, receive->values,
-                                receive->count * sizeof(float));
-    }
-}
-
-static void unpack_level(const Stage *stage) {
-    for (size_t i = 0; i < stage->receives.count; i++) {
-        const Transfer *receive = &stage->receives.items[i];
-        if (receive->halves != NULL) unpack(receive->values, receive->halves, receive->count);
-    }
-}
 
 /* Whether the unit's own ranks have added up all of the bucket. */
 static bool is_summed(const GradSync *sync, const Bucket *bucket) {
@@ -118,9 +50,9 @@ static void advance(GradSync *sync, Bucket *bucket, bool *stuck) {
     for (; bucket->next < sync->level_count; bucket->next++) {
         Stage *stage = &bucket->stages[bucket->next];
         if (!stage->sent && bucket->next == 1 && !is_summed(sync, bucket)) return;
-        if (!stage->sent) send_level(sync, bucket, bucket->next);
+        if (!stage->sent) gradsync_send_level(sync, bucket, bucket->next);
         if (!has_landed(stage->in, stuck)) return;
-        unpack_level(stage);
+        gradsync_unpack_level(stage);
         if (bucket->next + 1 < sync->level_count) gradsync_sum_level(sync, bucket, bucket->next);
         if (bucket->next + 1 < sync->level_count) continue;
         timeline_add_in(bucket->row, TIMELINE_SUM, sync->step, bucket->since, clock_seconds());
@@ -128,41 +60,11 @@ static void advance(GradSync *sync, Bucket *bucket, bool *stuck) {
     }
 }
 
-/* What a peer has of a bucket before the gathering's level, or what this unit has, if it is the
- * peer. */
-static Range slice_of(const GradSync *sync, const Bucket *bucket, size_t level, size_t index) {
-    return gradsync_part(bucket->stages[level - 1].range, index, sync->levels[level].peers);
-}
-
-static size_t unit_of(const GradSync *sync, size_t level, size_t index) {
-    const Level *at = &sync->levels[level];
-    size_t unit = sync->group.unit, mine = unit / at->stride % at->peers;
-    return unit - mine * at->stride + index * at->stride;
-}
-
-static void gather_level(GradSync *sync, const Bucket *bucket, size_t level, bool sends) {
-    const Level *at = &sync->levels[level];
-    Stage *stage = &bucket->stages[level];
-    const int tag = tag_of(sync, bucket, level, true);
-    size_t mine = sync->group.unit / at->stride % at->peers;
-    for (size_t i = 1; i < at->peers; i++) {
-        size_t index = (mine + i) % at->peers;
-        Range range = slice_of(sync, bucket, level, sends ? mine : index);
-        int peer = (int)unit_of(sync, level, index);
-        size_t bytes = (range.end - range.begin) * sizeof(float);
-        if (sends)
-            comm_flight_send(stage->gather_out, peer, tag, sync->gathering + range.begin, bytes);
-        else
-            comm_flight_receive(stage->gather_in, peer, tag, sync->gathering + range.begin, bytes);
-    }
-    stage->given = sends;
-}
-
 /* Takes a bucket's gathering as far as it goes. */
 static void advance_gathering(GradSync *sync, Bucket *bucket, bool *stuck) {
     for (; bucket->turn > 0; bucket->turn--) {
         Stage *stage = &bucket->stages[bucket->turn];
-        if (!stage->given) gather_level(sync, bucket, bucket->turn, true);
+        if (!stage->given) gradsync_gather_level(sync, bucket, bucket->turn, true);
         if (!has_landed(stage->gather_in, stuck)) return;
         if (bucket->turn > 1) continue;
         timeline_add_in(bucket->row, TIMELINE_GATHER, 0, bucket->since, clock_seconds());
@@ -276,7 +178,7 @@ void gradsync_exchange_begin(GradSync *sync) {
         bucket->next = 1;
         for (size_t l = 1; l < sync->level_count; l++) {
             bucket->stages[l].sent = false;
-            receive_level(sync, bucket, l);
+            gradsync_receive_level(sync, bucket, l);
         }
     }
     sync->active = true;
@@ -292,7 +194,7 @@ void gradsync_exchange_gather(GradSync *sync, float *vector) {
         Bucket *bucket = &sync->buckets[b];
         bucket->turn = sync->level_count - 1;
         bucket->since = clock_seconds();
-        for (size_t l = bucket->turn; l > 0; l--) gather_level(sync, bucket, l, false);
+        for (size_t l = bucket->turn; l > 0; l--) gradsync_gather_level(sync, bucket, l, false);
     }
     progress(sync);
     sync->active = true;

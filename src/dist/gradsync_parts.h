@@ -1,5 +1,6 @@
-/* What gradsync.c (the calls and the memory), gradsync_plan.c (who adds and sends what),
- * gradsync_sum.c (additions) and gradsync_exchange.c (messages) share. */
+/* What gradsync.c (the calls), gradsync_make.c (memory), gradsync_plan.c (who adds and sends what),
+ * gradsync_sum.c (additions), gradsync_post.c (messages) and gradsync_exchange.c (bringing them on)
+ * share. */
 #pragma once
 
 #include <pthread.h>
@@ -120,6 +121,12 @@ Range gradsync_shards_of(const GradSync *sync, size_t rank);
 Range gradsync_part(Range range, size_t i, size_t n);
 Range gradsync_overlap(Range a, Range b);
 
+/* Bytes of squares and reports. */
+size_t gradsync_told_bytes(const GradSync *sync);
+
+/* Nothing is announced, or added up. Between meetings, by one rank of the unit. */
+void gradsync_clear_states(GradSync *sync);
+
 /* Plans levels and buckets; then, once there is memory, where everything stands. */
 Status gradsync_plan(GradSync *sync);
 Status gradsync_plan_transfers(GradSync *sync);
@@ -141,6 +148,14 @@ void gradsync_sum_level(const GradSync *sync, const Bucket *bucket, size_t level
 
 /* The ends of the late range of a shard of this rank's, which fill no block. */
 void gradsync_make_ends(GradSync *sync, size_t shard, size_t thread);
+
+/* The leader's messages of a bucket at a level. A sum's numbers are sent; room for them is given
+ * beforehand, and they are unpacked when they are here; slices of sync->gathering are sent, or
+ * room is given for them. */
+void gradsync_send_level(GradSync *sync, Bucket *bucket, size_t level);
+void gradsync_receive_level(GradSync *sync, const Bucket *bucket, size_t level);
+void gradsync_unpack_level(const Stage *stage);
+void gradsync_gather_level(GradSync *sync, const Bucket *bucket, size_t level, bool sends);
 
 /* Messages between units; of the leader alone but for the waits. `gradsync_arrived` waits until all
  * numbers of a bucket are here, `gradsync_exchange_settle` until nothing is under way. */
