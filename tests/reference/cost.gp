@@ -14,7 +14,7 @@ END
 $views << END
 # ... and where the name stands
 4.86 99.517 10 "fast.yaml, five views" 99.562
-19.42 99.52 1 "scale.yaml at 4,096, five views" 99.637
+19.42 99.540 3 "scale.yaml at 4,096, five views" 99.612
 END
 $others << END
 182.4 99.563 3 "baseline.yaml, best epoch"
@@ -31,7 +31,7 @@ set ylabel "accuracy on held-out rows, %"
 set key bottom right
 set grid
 plot $runs using 1:2:(chance($2, $3)) with yerrorbars pt 7 title "networks of fast.yaml's kind, one view, 10 seeds", \
-     $views using 1:2:(chance($2, $3)) with yerrorbars pt 7 title "fast.yaml (10 seeds), scale.yaml", \
+     $views using 1:2:(chance($2, $3)) with yerrorbars pt 7 title "fast.yaml (10 seeds), scale.yaml (3)", \
      $others using 1:2:(chance($2, $3)) with yerrorbars pt 7 title "baseline.yaml, 3 seeds: best and last epoch", \
      $views using 1:5:4 with labels center notitle, \
      $others using 1:2:4 with labels right offset -1,0 notitle
