@@ -23,7 +23,8 @@ assert len(units) == len(figures), "a name stands twice"
 for quantity in sys.argv[2].split("\n"):
     assert units[quantity]["median"] > 0, quantity
 for f in figures:
-    assert "min" not in f or 0 < f["min"] <= f["median"] <= f["max"], f
+    assert "min" not in f or f["min"] <= f["median"] <= f["max"], f
+    assert "min" not in f or f["min"] > 0 or f["name"].startswith("hidden"), f
     assert "share" not in f or (f["share"] > 0 and f["of"]), f
 shares = [f["median"] for f in figures if f["name"].startswith("share of ")]
 assert not shares or len(shares) == 5 and abs(sum(shares) - 100) < 0.01, shares
