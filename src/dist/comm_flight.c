@@ -15,7 +15,7 @@ enum { REQUESTS_AT_FIRST = 16 };
 
 struct CommFlight {
     Comm *comm;
-    MPI_Comm among;
+    CommScope scope;
     MPI_Request *requests;
     size_t count, capacity;
 };
@@ -25,8 +25,7 @@ Status comm_flight_new(CommFlight **out, Comm *comm, CommScope scope) {
     CommFlight *flight = NULL;
     *out = NULL;
     TRY(MEMORY_NEW(&flight, 1));
-    *flight =
-        (CommFlight){.comm = comm, .among = comm_of(comm, scope), .capacity = REQUESTS_AT_FIRST};
+    *flight = (CommFlight){.comm = comm, .scope = scope, .capacity = REQUESTS_AT_FIRST};
     TRY(MEMORY_NEW(&flight->requests, flight->capacity));
     *out = flight;
     flight = NULL;
@@ -60,14 +59,14 @@ void comm_flight_send(CommFlight *flight, int peer, int tag, const void *bytes, 
     const size_t limit = flight->comm->message_limit;
     for (size_t done = 0; done < count && !flight->comm->mute; done += limit)
         MPI_Isend((const char *)bytes + done, (int)smaller(count - done, limit), MPI_BYTE, peer,
-                  tag, flight->among, next_request(flight));
+                  tag, comm_of(flight->comm, flight->scope), next_request(flight));
 }
 
 void comm_flight_receive(CommFlight *flight, int peer, int tag, void *bytes, size_t count) {
     const size_t limit = flight->comm->message_limit;
     for (size_t done = 0; done < count && !flight->comm->mute; done += limit)
         MPI_Irecv((char *)bytes + done, (int)smaller(count - done, limit), MPI_BYTE, peer, tag,
-                  flight->among, next_request(flight));
+                  comm_of(flight->comm, flight->scope), next_request(flight));
 }
 
 bool comm_flight_has_landed(CommFlight *flight) {

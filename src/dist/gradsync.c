@@ -83,11 +83,11 @@ void gradsync_begin(GradSync *sync) {
 }
 
 void gradsync_announce(GradSync *sync, size_t shard, Range range, size_t thread) {
-    Range late = gradsync_overlap(range, sync->shape.late.range);
+    Range late = range_overlap(range, sync->shape.late.range);
     if (late.begin < late.end) gradsync_make_ends(sync, shard, thread);
     if (!sync->overlaps) return;
     for (size_t b = 0; b < sync->bucket_count; b++) {
-        Range filled = gradsync_overlap(range, sync->buckets[b].range);
+        Range filled = range_overlap(range, sync->buckets[b].range);
         if (filled.begin < filled.end)
             atomic_fetch_sub(&sync->states[b].missing, filled.end - filled.begin);
     }
@@ -171,7 +171,7 @@ void gradsync_start_gather(GradSync *sync, size_t i) {
 
 void gradsync_await(GradSync *sync, Range range) {
     for (size_t b = 0; b < sync->bucket_count && sync->level_count > 1; b++) {
-        Range part = gradsync_overlap(range, sync->buckets[b].range);
+        Range part = range_overlap(range, sync->buckets[b].range);
         if (part.begin < part.end) gradsync_gathered(sync, &sync->buckets[b]);
     }
 }

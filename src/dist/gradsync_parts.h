@@ -119,13 +119,16 @@ Range gradsync_shards_of(const GradSync *sync, size_t rank);
 
 /* Part i of n of a range, cut at blocks. */
 Range gradsync_part(Range range, size_t i, size_t n);
-Range gradsync_overlap(Range a, Range b);
 
 /* Bytes of squares and reports. */
 size_t gradsync_told_bytes(const GradSync *sync);
 
 /* Nothing is announced, or added up. Between meetings, by one rank of the unit. */
 void gradsync_clear_states(GradSync *sync);
+
+/* Which of its peers at a level a unit is, and which unit a peer is. */
+size_t gradsync_peer_index(const Level *level, size_t unit);
+size_t gradsync_peer_unit(const Level *level, size_t unit, size_t index);
 
 /* Plans levels and buckets; then, once there is memory, where everything stands. */
 Status gradsync_plan(GradSync *sync);

@@ -17,11 +17,6 @@ static size_t range_size(Range range) {
     return range.end - range.begin;
 }
 
-Range gradsync_overlap(Range a, Range b) {
-    size_t begin = a.begin > b.begin ? a.begin : b.begin, end = a.end < b.end ? a.end : b.end;
-    return (Range){begin, end > begin ? end : begin};
-}
-
 Range gradsync_part(Range range, size_t i, size_t n) {
     size_t blocks = shard_capacity(range_size(range), GRADSYNC_BLOCK);
     Range part = {range.begin + GRADSYNC_BLOCK * shard_begin(i, blocks, n),
@@ -110,13 +105,12 @@ cleanup:
     return status;
 }
 
-/* Which of its peers at a level a unit is. */
-static size_t peer_index(const Level *level, size_t unit) {
+size_t gradsync_peer_index(const Level *level, size_t unit) {
     return unit / level->stride % level->peers;
 }
 
-static size_t peer_unit(const Level *level, size_t unit, size_t index) {
-    return unit - peer_index(level, unit) * level->stride + index * level->stride;
+size_t gradsync_peer_unit(const Level *level, size_t unit, size_t index) {
+    return unit - gradsync_peer_index(level, unit) * level->stride + index * level->stride;
 }
 
 static Status plan_bucket(Bucket *bucket, const GradSync *sync) {
@@ -127,7 +121,7 @@ static Status plan_bucket(Bucket *bucket, const GradSync *sync) {
     Range range = bucket->range;
     for (size_t l = 0; l < sync->level_count; l++) {
         const Level *level = &sync->levels[l];
-        range = gradsync_part(range, peer_index(level, group->unit), level->peers);
+        range = gradsync_part(range, gradsync_peer_index(level, group->unit), level->peers);
         bucket->stages[l].range = range;
     }
     bucket->part = gradsync_part(bucket->range, group->member, group->members);
@@ -176,7 +170,8 @@ static size_t receive_count(const GradSync *sync, size_t level) {
     const Level *at = &sync->levels[level];
     size_t unit = sync->group.unit, count = 0;
     for (size_t i = 0; i < at->peers; i++)
-        if (i != peer_index(at, unit)) count += held_before(sync, level, peer_unit(at, unit, i));
+        if (i != gradsync_peer_index(at, unit))
+            count += held_before(sync, level, gradsync_peer_unit(at, unit, i));
     return count;
 }
 
@@ -202,7 +197,7 @@ static void plan_sends(const GradSync *sync, const Bucket *bucket, size_t l) {
     const Level *level = &sync->levels[l], *before = &sync->levels[l - 1];
     const Stage *from = &bucket->stages[l - 1];
     Stage *stage = &bucket->stages[l];
-    size_t mine = peer_index(level, sync->group.unit);
+    size_t mine = gradsync_peer_index(level, sync->group.unit);
     for (size_t i = 1; i <= level->peers; i++) {
         size_t index = (mine + i) % level->peers; /* not all to the same first */
         Range part = gradsync_part(from->range, index, level->peers);
@@ -212,7 +207,7 @@ static void plan_sends(const GradSync *sync, const Bucket *bucket, size_t l) {
             if (index == mine)
                 stage->leaves[first] = values;
             else
-                append(&stage->sends, peer_unit(level, sync->group.unit, index), values,
+                append(&stage->sends, gradsync_peer_unit(level, sync->group.unit, index), values,
                        range_size(part));
         }
     }
@@ -223,7 +218,7 @@ static void plan_receives(const GradSync *sync, const Bucket *bucket, size_t l, 
     const Level *level = &sync->levels[l];
     Stage *stage = &bucket->stages[l];
     for (size_t i = 0; i < level->peers; i++) {
-        size_t peer = peer_unit(level, sync->group.unit, i), shards = sync->shape.shards;
+        size_t peer = gradsync_peer_unit(level, sync->group.unit, i), shards = sync->shape.shards;
         Range run = run_of(sync, l - 1, peer);
         if (peer == sync->group.unit) continue;
         for (size_t first = run.begin; first < run.end;

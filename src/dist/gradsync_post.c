@@ -36,18 +36,23 @@ VECTOR_CLONES static void unpack(float *restrict values, const uint16_t *restric
     }
 }
 
+/* A transfer's numbers as they travel. */
+static void *wire_of(const Transfer *transfer, size_t *bytes) {
+    bool halves = transfer->halves != NULL;
+    *bytes = transfer->count * (halves ? sizeof *transfer->halves : sizeof *transfer->values);
+    return halves ? (void *)transfer->halves : (void *)transfer->values;
+}
+
 void gradsync_send_level(GradSync *sync, Bucket *bucket, size_t level) {
     Stage *stage = &bucket->stages[level];
     const int tag = tag_of(sync, bucket, level, false);
     if (level == 1) bucket->since = clock_seconds();
     for (size_t i = 0; i < stage->sends.count; i++) {
         const Transfer *send = &stage->sends.items[i];
+        size_t bytes = 0;
+        const void *wire = wire_of(send, &bytes);
         if (send->halves != NULL) pack(send->halves, send->values, send->count);
-        if (send->halves != NULL)
-            comm_flight_send(stage->out, send->peer, tag, send->halves, send->count * 2);
-        else
-            comm_flight_send(stage->out, send->peer, tag, send->values,
-                             send->count * sizeof(float));
+        comm_flight_send(stage->out, send->peer, tag, wire, bytes);
     }
     stage->sent = true;
 }
@@ -57,11 +62,9 @@ void gradsync_receive_level(GradSync *sync, const Bucket *bucket, size_t level) 
     const int tag = tag_of(sync, bucket, level, false);
     for (size_t i = 0; i < stage->receives.count; i++) {
         const Transfer *receive = &stage->receives.items[i];
-        if (receive->halves != NULL)
-            comm_flight_receive(stage->in, receive->peer, tag, receive->halves, receive->count * 2);
-        else
-            comm_flight_receive(stage->in, receive->peer, tag, receive->values,
-                                receive->count * sizeof(float));
+        size_t bytes = 0;
+        void *wire = wire_of(receive, &bytes);
+        comm_flight_receive(stage->in, receive->peer, tag, wire, bytes);
     }
 }
 
@@ -78,21 +81,15 @@ static Range slice_of(const GradSync *sync, const Bucket *bucket, size_t level, 
     return gradsync_part(bucket->stages[level - 1].range, index, sync->levels[level].peers);
 }
 
-static size_t unit_of(const GradSync *sync, size_t level, size_t index) {
-    const Level *at = &sync->levels[level];
-    size_t unit = sync->group.unit, mine = unit / at->stride % at->peers;
-    return unit - mine * at->stride + index * at->stride;
-}
-
 void gradsync_gather_level(GradSync *sync, const Bucket *bucket, size_t level, bool sends) {
     const Level *at = &sync->levels[level];
     Stage *stage = &bucket->stages[level];
     const int tag = tag_of(sync, bucket, level, true);
-    size_t mine = sync->group.unit / at->stride % at->peers;
+    size_t unit = sync->group.unit, mine = gradsync_peer_index(at, unit);
     for (size_t i = 1; i < at->peers; i++) {
         size_t index = (mine + i) % at->peers;
         Range range = slice_of(sync, bucket, level, sends ? mine : index);
-        int peer = (int)unit_of(sync, level, index);
+        int peer = (int)gradsync_peer_unit(at, unit, index);
         size_t bytes = (range.end - range.begin) * sizeof(float);
         if (sends)
             comm_flight_send(stage->gather_out, peer, tag, sync->gathering + range.begin, bytes);

@@ -108,7 +108,7 @@ static void run_task(void *context, size_t i, size_t thread) {
     const size_t each = (size_t)BLOCKS_PER_TASK * GRADSYNC_BLOCK;
     size_t begin = work->range.begin + i * each;
     Range all = {begin, begin + each};
-    sum_range(work->sync, work->bucket, work->level, gradsync_overlap(all, work->range), thread);
+    sum_range(work->sync, work->bucket, work->level, range_overlap(all, work->range), thread);
 }
 
 static void run(const GradSync *sync, const Bucket *bucket, size_t level, Range range) {

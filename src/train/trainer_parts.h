@@ -23,9 +23,6 @@ typedef struct UpdatePart {
 } UpdatePart;
 UpdatePart trainer_part(const Trainer *trainer, Range range, const UpdateRun *run);
 
-/* What two ranges have in common; empty, if nothing. */
-Range range_overlap(Range a, Range b);
-
 /* values (count) *= factor. */
 void scale_gradient(float *values, size_t count, float factor);
 

@@ -46,11 +46,6 @@ VECTOR_CLONES void scale_gradient(float *values, size_t count, float factor) {
     for (size_t i = 0; i < count; i++) values[i] *= factor;
 }
 
-Range range_overlap(Range a, Range b) {
-    size_t begin = a.begin > b.begin ? a.begin : b.begin, end = a.end < b.end ? a.end : b.end;
-    return (Range){begin, end > begin ? end : begin};
-}
-
 static float *gradient_at(const Trainer *trainer, size_t place) {
     return gradsync_sum(trainer->sync, place);
 }

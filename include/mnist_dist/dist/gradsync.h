@@ -39,6 +39,12 @@ typedef struct Range {
     size_t begin, end;
 } Range;
 
+/* What two ranges have in common; empty, if nothing. */
+static inline Range range_overlap(Range a, Range b) {
+    size_t begin = a.begin > b.begin ? a.begin : b.begin, end = a.end < b.end ? a.end : b.end;
+    return (Range){begin, end > begin ? end : begin};
+}
+
 /* A part of the gradient that shards do not write out: each leaves something smaller (`bytes`, a
  * multiple of 64) from which whoever sums makes the numbers that he needs, a block at a time, in
  * cache. */
