@@ -12,8 +12,6 @@
 #include "mnist_dist/base/shard.h"
 #include "mnist_dist/dist/gradsync.h"
 
-enum { MOST_PEERS = 64, SMALLEST_SHARE = 8 /* of bucket_bytes: the first bucket */ };
-
 double scaling_curve(const ScalingCurve *curve, double at) {
     if (curve->count == 1) return curve->value[0];
     size_t i = 1;
@@ -29,35 +27,17 @@ double scaling_exchange(const ScalingExchange *exchange, size_t messages, double
            (double)(messages - 1) * (exchange->message + bytes * exchange->byte);
 }
 
-/* The largest factor of n that is at most MOST_PEERS; n itself if there is none but 1. */
-static size_t factor(size_t n) {
-    size_t best = n < MOST_PEERS ? n : MOST_PEERS;
-    while (best > 1 && n % best != 0) best--;
-    return best > 1 ? best : n;
-}
-
 size_t scaling_levels(size_t messages[SCALING_LEVELS], double bytes[SCALING_LEVELS],
                       const ScalingCase *what, double bucket_bytes) {
     size_t count = 0;
     for (size_t left = what->nodes; left > 1 && count < SCALING_LEVELS; count++) {
-        size_t peers = factor(left);
+        size_t peers = gradsync_peers(left, COMM_MOST_PEERS);
         bucket_bytes /= (double)peers;
         messages[count] = peers - 1;
         bytes[count] = bucket_bytes;
         left /= peers;
     }
     return count;
-}
-
-/* Where the bucket that begins at `at` ends, *size being its length at most; moves that on. */
-static size_t bucket_end(const ScalingCase *what, size_t at, size_t *size) {
-    size_t most = what->bucket_bytes / sizeof(float);
-    if (most == 0) return what->floats;
-    if (at == 0) *size = most / SMALLEST_SHARE;
-    size_t blocks = *size > GRADSYNC_BLOCK ? *size / GRADSYNC_BLOCK : 1;
-    size_t end = at + blocks * GRADSYNC_BLOCK;
-    *size = 2 * *size < most ? 2 * *size : most;
-    return end < what->floats ? end : what->floats;
 }
 
 /* A bucket's way: how long it takes, and how long it keeps the line from others. */
@@ -152,7 +132,7 @@ static void pass(Buckets *buckets, double bytes, double ready, double needed) {
 static void pass_down(Buckets *buckets, size_t at, size_t size) {
     const ScalingCase *what = buckets->what;
     if (at >= what->floats) return;
-    size_t end = bucket_end(what, at, &size);
+    size_t end = gradsync_bucket_end(at, what->floats, what->bucket_bytes, &size);
     pass_down(buckets, end, size);
     double shard = shard_seconds(buckets->work, what), all = shard * shard_count(what);
     double ready = what->overlaps ? all - shard * (1.0 - filled_at(buckets->work, at, end)) : all;
@@ -164,7 +144,7 @@ static void pass_up(Buckets *buckets) {
     double shard = shard_seconds(buckets->work, what);
     size_t size = 0;
     for (size_t at = 0; at < what->floats;) {
-        size_t end = bucket_end(what, at, &size);
+        size_t end = gradsync_bucket_end(at, what->floats, what->bucket_bytes, &size);
         double needed = what->overlaps ? shard * read_at(buckets->work, at, end) : 0.0;
         pass(buckets, (double)((end - at) * sizeof(float)), 0.0, needed);
         at = end;
@@ -183,7 +163,7 @@ ScalingTraffic scaling_traffic(const ScalingCase *what) {
     double bytes[SCALING_LEVELS];
     ScalingTraffic traffic = {0.0, 0.0};
     for (size_t at = 0; at < what->floats;) {
-        size_t end = bucket_end(what, at, &size);
+        size_t end = gradsync_bucket_end(at, what->floats, what->bucket_bytes, &size);
         size_t levels = scaling_levels(messages, bytes, what, (double)(end - at));
         for (size_t l = 0; l < levels; l++) {
             traffic.messages += 2.0 * (double)messages[l];

@@ -3,8 +3,8 @@
  * MPI counts in `int`, so whatever exceeds MESSAGE_LIMIT goes in several messages. Gathers are
  * messages from each to each: MPI_Allgatherv passes parts on in a ring, and where ranks outnumber
  * the cores each of its rounds waits for the scheduler (8 ranks on 2 cores: 8 against 4 ms for 3.7
- * MB). What is small is MPI's, and so is all among more than MOST_PEERS ranks, where messages from
- * each to each would be too many. */
+ * MB). What is small is MPI's, and so is all among more than COMM_MOST_PEERS ranks, where messages
+ * from each to each would be too many. */
 #include <limits.h>
 #include <mpi.h>
 #include <stdio.h>
@@ -20,7 +20,6 @@
 enum {
     MESSAGE_LIMIT = 1 << 30, /* bytes; below INT_MAX, and a multiple of any element's size */
     LINE_CAPACITY = 2048,
-    MOST_PEERS = 64, /* that send messages from each to each */
     FEW_BYTES = 32768,
     MOST_RANKS = 4096 /* that are handed on to MPI at once */
 };
@@ -91,7 +90,7 @@ Status comm_start(Comm **out, int *argc, char ***argv) {
                    .node = MPI_COMM_NULL,
                    .leaders = MPI_COMM_NULL,
                    .threaded = provided == MPI_THREAD_MULTIPLE,
-                   .most_peers = MOST_PEERS,
+                   .most_peers = COMM_MOST_PEERS,
                    .message_limit = MESSAGE_LIMIT};
     TRY(comm_fill(comm));
     *out = comm;

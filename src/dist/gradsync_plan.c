@@ -26,11 +26,10 @@ Range gradsync_part(Range range, size_t i, size_t n) {
     return part;
 }
 
-/* The largest factor of n that is at most `most`; n itself if there is none but 1. */
-static size_t factor(size_t n, size_t most) {
-    size_t best = most < n ? most : n;
-    while (best > 1 && n % best != 0) best--;
-    return best > 1 ? best : n;
+size_t gradsync_peers(size_t groups, size_t most) {
+    size_t best = most < groups ? most : groups;
+    while (best > 1 && groups % best != 0) best--;
+    return best > 1 ? best : groups;
 }
 
 static Status plan_peers(GradSync *sync) {
@@ -39,7 +38,7 @@ static Status plan_peers(GradSync *sync) {
     if (status != STATUS_OK) return status;
     sync->levels[0] = (Level){.peers = 1, .stride = 1};
     for (sync->level_count = 1; left > 1; sync->level_count++) {
-        size_t peers = factor(left, (size_t)comm_most_peers(sync->comm));
+        size_t peers = gradsync_peers(left, (size_t)comm_most_peers(sync->comm));
         sync->levels[sync->level_count] = (Level){.peers = peers, .stride = stride};
         stride *= peers;
         left /= peers;
@@ -129,21 +128,28 @@ static Status plan_bucket(Bucket *bucket, const GradSync *sync) {
     return STATUS_OK;
 }
 
+size_t gradsync_bucket_end(size_t at, size_t end, size_t bucket_bytes, size_t *size) {
+    size_t most = bucket_bytes / sizeof(float);
+    if (most == 0) return end;
+    if (at == 0) *size = most / SMALLEST_SHARE;
+    size_t blocks = *size > GRADSYNC_BLOCK ? *size / GRADSYNC_BLOCK : 1;
+    *size = 2 * *size < most ? 2 * *size : most;
+    return at + blocks * GRADSYNC_BLOCK < end ? at + blocks * GRADSYNC_BLOCK : end;
+}
+
 /* Cuts the vector, if `buckets` is not NULL; returns how many buckets there are. Where nothing is
  * sent, those apart alone are a bucket of their own. */
 static size_t cut(Bucket *buckets, const GradSync *sync) {
     const GradSyncShape *shape = &sync->shape;
-    size_t parts = shape->length - shape->apart, most = shape->bucket_bytes / sizeof(float);
-    size_t size = most / SMALLEST_SHARE, count = 0, at = 0;
-    bool whole = sync->level_count == 1 || most == 0;
+    const size_t parts = shape->length - shape->apart;
+    const size_t bytes = sync->level_count > 1 ? shape->bucket_bytes : 0;
+    size_t size = 0, count = 0, at = 0;
     while (at < shape->length || count == 0) {
-        size_t end = at < parts ? parts : shape->length;
-        size_t blocks = size > GRADSYNC_BLOCK ? size / GRADSYNC_BLOCK : 1;
-        if (!whole && at + blocks * GRADSYNC_BLOCK < end) end = at + blocks * GRADSYNC_BLOCK;
+        bool apart = at >= parts;
+        size_t end = gradsync_bucket_end(at, apart ? shape->length : parts, bytes, &size);
         if (buckets != NULL)
-            buckets[count] = (Bucket){.range = {at, end}, .halves = shape->halves && at < parts};
+            buckets[count] = (Bucket){.range = {at, end}, .halves = shape->halves && !apart};
         count++;
-        size = 2 * size < most ? 2 * size : most;
         at = end;
     }
     return count;

@@ -102,7 +102,9 @@ typedef struct CommPiece {
 void comm_exchange(Comm *comm, const CommPiece sends[], size_t send_count,
                    const CommPiece receives[], size_t receive_count);
 
-/* How many ranks, or nodes, may each send messages to each of the others. */
+/* How many ranks, or nodes, may each send messages to each of the others: unless a test limits it,
+ * COMM_MOST_PEERS. */
+enum { COMM_MOST_PEERS = 64 };
 int comm_most_peers(const Comm *comm);
 
 /* Those who call, and by what numbers: all ranks, or the nodes, for each of which its first rank

@@ -142,6 +142,15 @@ void gradsync_settle(GradSync *sync);
 /* **Collective.** Gives all ranks rank 0's vector i. */
 void gradsync_spread(GradSync *sync, size_t i);
 
+/* How the plan is made, for whoever foresees it elsewhere. With how many, itself included, a group
+ * exchanges at the next level, if `groups` of them are left to meet: the largest factor that is at
+ * most `most`, or all where there is none. */
+size_t gradsync_peers(size_t groups, size_t most);
+
+/* Where the bucket that begins at `at` ends, in floats: at `end`, if not before. *size, of no
+ * meaning where `at` is 0, is what the bucket before left for it. */
+size_t gradsync_bucket_end(size_t at, size_t end, size_t bucket_bytes, size_t *size);
+
 /* What this rank's node sends to others in a step, by the sums and the gathering: for whoever
  * predicts a step's time. */
 typedef struct GradSyncTraffic {
