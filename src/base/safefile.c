@@ -127,6 +127,13 @@ void safefile_abandon(SafeFile *file) {
     file->temporary[0] = '\0';
 }
 
+Status safefile_try(const char *path, Status blame) {
+    SafeFile file;
+    Status status = safefile_begin(&file, path, blame);
+    safefile_abandon(&file);
+    return status;
+}
+
 static Status write_bytes(const SafeFile *file, const char *bytes, size_t count, Status blame) {
     int fd = open(file->temporary, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0) return status_fail_errno(blame, "%s: cannot be opened", file->temporary);

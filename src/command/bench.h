@@ -67,6 +67,16 @@ typedef struct BenchWorkload {
 Status bench_workload_new(BenchWorkload *data);
 void bench_workload_destroy(BenchWorkload *data);
 
+/* **Collective.** Training steps of the configuration. */
+typedef struct StepBench StepBench;
+Status step_bench_new(StepBench **out, const BenchSetting *setting);
+void step_bench_destroy(StepBench *bench);
+/* Seconds of one, the mean of half a second's. */
+Status step_bench_measure(double *seconds, StepBench *bench);
+
+/* **Collective.** The mean of a number over the ranks. */
+double bench_mean(Comm *comm, double value);
+
 /* The sum of a step's gradients, by itself. */
 typedef struct SumBench SumBench;
 /* **Collective**, all but the last. With messages in buckets of so many bytes, 0 for all at once.

@@ -1,4 +1,5 @@
 /* Quantities measured in rounds, and how they are shown; see bench.h. */
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,4 +78,9 @@ void bench_random(float *values, size_t count, uint32_t sample) {
         if (i % 4 == 0) rng_words(words, &stream, (uint32_t)(i / 4));
         values[i] = rng_uniform(words[i % 4]) - 0.5F;
     }
+}
+
+double bench_mean(Comm *comm, double value) {
+    /* In nanoseconds, so that MPI may add them in any order. */
+    return 1e-9 * (double)comm_sum(comm, llround(1e9 * value)) / comm_size(comm);
 }

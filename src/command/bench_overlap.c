@@ -9,7 +9,6 @@
 #include <stdlib.h>
 
 #include "command/bench.h"
-#include "command/bench_scaling.h"
 
 typedef enum Way { OVERLAPPED, BLOCKING, MUTE, WAYS } Way;
 
@@ -43,7 +42,7 @@ static Status time_way(OverlapBench *bench, const BenchSetting *setting, Way way
     comm_mute(setting->comm, way == MUTE);
     Status status = step_bench_measure(&seconds, bench->steps[way]);
     comm_mute(setting->comm, false);
-    bench->times[way].values[round] = 1e3 * scaling_mean(setting->comm, seconds);
+    bench->times[way].values[round] = 1e3 * bench_mean(setting->comm, seconds);
     return comm_agree(setting->comm, status);
 }
 

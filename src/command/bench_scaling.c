@@ -53,11 +53,8 @@ static Status count_floats(size_t *floats, const BenchSetting *setting) {
 
 /* Rank 0: whether the picture can be written, before anything is measured for it. */
 static Status check_output(const BenchSetting *setting) {
-    SafeFile file;
     if (setting->output == NULL || comm_rank(setting->comm) != 0) return STATUS_OK;
-    Status status = safefile_begin(&file, setting->output, STATUS_USAGE);
-    safefile_abandon(&file);
-    return status;
+    return safefile_try(setting->output, STATUS_USAGE);
 }
 
 /* **Collective.** */

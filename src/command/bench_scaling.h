@@ -27,13 +27,3 @@ void network_bench_meet(NetworkBench *bench);
 
 /* **Collective.** Exchanges between ranks; nothing of a single one. */
 void network_bench_measure(ScalingNetwork *network, NetworkBench *bench);
-
-/* **Collective.** Training steps of the configuration. */
-typedef struct StepBench StepBench;
-Status step_bench_new(StepBench **out, const BenchSetting *setting);
-void step_bench_destroy(StepBench *bench);
-/* Seconds of one, the mean of half a second's. */
-Status step_bench_measure(double *seconds, StepBench *bench);
-
-/* **Collective.** The mean of a number over the ranks. */
-double scaling_mean(Comm *comm, double value);

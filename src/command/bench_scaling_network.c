@@ -35,11 +35,6 @@ typedef struct Taken {
     double time, processor;
 } Taken;
 
-double scaling_mean(Comm *comm, double value) {
-    /* In nanoseconds, so that MPI may add them in any order. */
-    return 1e-9 * (double)comm_sum(comm, llround(1e9 * value)) / comm_size(comm);
-}
-
 static void nap(int round) {
     const struct timespec pause = {.tv_nsec = NAP};
     if (round < YIELDS)
@@ -92,8 +87,8 @@ static Taken time_some(NetworkBench *bench, size_t messages, size_t bytes, int c
     Taken taken = {fmax(clock_seconds() - since - behind, 0.0) * share,
                    (clock_processor_seconds() - ran) * share};
     comm_node_barrier(bench->comm); /* where the others sleep */
-    taken.time = ranks * scaling_mean(bench->comm, taken.time);
-    taken.processor = ranks * scaling_mean(bench->comm, taken.processor);
+    taken.time = ranks * bench_mean(bench->comm, taken.time);
+    taken.processor = ranks * bench_mean(bench->comm, taken.processor);
     return taken;
 }
 

@@ -141,7 +141,7 @@ static double time_part(WorkBench *work, void (*part)(WorkBench *work, size_t si
         }
         least = fmin(least, taken / calls);
     }
-    return scaling_mean(work->setting->comm, least);
+    return bench_mean(work->setting->comm, least);
 }
 
 static size_t shard_samples(const WorkBench *bench) {
@@ -188,7 +188,7 @@ double work_bench_crowding(WorkBench *bench, NetworkBench *network, const Scalin
         taken += clock_seconds() - since;
     }
     network_bench_meet(network);
-    return scaling_mean(comm, taken) / (seconds * (double)own * STEPS);
+    return bench_mean(comm, taken) / (seconds * (double)own * STEPS);
 }
 
 Status work_bench_new(WorkBench **out, const BenchSetting *setting) {

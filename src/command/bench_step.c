@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "command/bench_scaling.h"
+#include "command/bench.h"
 #include "mnist_dist/base/digits.h"
 #include "mnist_dist/base/memory.h"
 #include "mnist_dist/nn/kernels.h"

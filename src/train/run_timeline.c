@@ -44,19 +44,12 @@ typedef struct Trace {
 
 /* ---- Begin ----------------------------------------------------------------------------------- */
 
-static Status check_path(const char *path) {
-    SafeFile file;
-    Status status = safefile_begin(&file, path, STATUS_USAGE);
-    safefile_abandon(&file);
-    return status;
-}
-
 Status run_timeline_start(Run *run) {
     const char *path = run->request->timeline;
     size_t capacity = EVENTS / (size_t)comm_size(run->comm);
     Status status = STATUS_OK;
     if (path == NULL) return STATUS_OK;
-    if (comm_rank(run->comm) == 0) status = check_path(path);
+    if (comm_rank(run->comm) == 0) status = safefile_try(path, STATUS_USAGE);
     TRY(comm_agree(run->comm, status));
     TRY(comm_agree(run->comm, timeline_start(capacity > LEAST_EVENTS ? capacity : LEAST_EVENTS)));
     run->timeline.begin = clock_seconds();

@@ -28,6 +28,9 @@ Status safefile_commit(SafeFile *file, Status blame);
  */
 void safefile_abandon(SafeFile *file);
 
+/* Whether a file can be begun there, before long work is done for it: begin, abandon. */
+Status safefile_try(const char *path, Status blame);
+
 /* Begin, write these bytes, commit. */
 Status safefile_write(const char *path, const void *bytes, size_t count, Status blame);
 
