@@ -1,6 +1,7 @@
 /* What units send each other, and as what: the messages of a bucket at a level; see
  * gradsync_parts.h. */
 #include "dist/gradsync_parts.h"
+#include "mnist_dist/base/bfloat16.h"
 #include "mnist_dist/base/clock.h"
 #include "mnist_dist/base/clones.h"
 
@@ -14,26 +15,12 @@ static int tag_of(const GradSync *sync, const Bucket *bucket, size_t level, bool
 
 VECTOR_CLONES static void pack(uint16_t *restrict halves, const float *restrict values,
                                size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        union {
-            float value;
-            uint32_t bits;
-        } number = {values[i]};
-        uint32_t nearest = number.bits + 0x7fff + (number.bits >> 16 & 1);
-        uint32_t quiet = number.bits | 0x400000;
-        halves[i] = (uint16_t)((values[i] != values[i] ? quiet : nearest) >> 16);
-    }
+    for (size_t i = 0; i < count; i++) halves[i] = (uint16_t)bfloat16_bits(values[i]);
 }
 
 VECTOR_CLONES static void unpack(float *restrict values, const uint16_t *restrict halves,
                                  size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        union {
-            uint32_t bits;
-            float value;
-        } number = {(uint32_t)halves[i] << 16};
-        values[i] = number.value;
-    }
+    for (size_t i = 0; i < count; i++) values[i] = bfloat16_value(halves[i]);
 }
 
 /* A transfer's numbers as they travel. */

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "mnist_dist/base/bfloat16.h"
 #include "mnist_dist/base/minmax.h"
 #include "nn/kernels/vector.h"
 
@@ -17,15 +18,6 @@ typedef uint16_t Bfloat16; /* the upper half of a float */
 typedef uint32_t Pair;     /* the first number in the lower half */
 
 enum { COLUMNS = 32, PAIR_LANES = 16 };
-
-/* To the nearest, ties to even. A NaN stays one, an infinity too. */
-INLINE uint32_t bfloat16_bits(float value) {
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    uint32_t rounded = bits + 0x7FFFU + (bits >> 16 & 1U);
-    bool nan = (bits & 0x7FFFFFFFU) > 0x7F800000U;
-    return (nan ? bits | 0x400000U : rounded) >> 16;
-}
 
 typedef Pair Pairs __attribute__((vector_size(PAIR_LANES * sizeof(Pair))));
 

@@ -9,10 +9,7 @@
 #include "nn/kernels/bfloat16.h"
 
 static void round_floats(float *to, const float *from, size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        uint32_t bits = bfloat16_bits(from[i]) << 16;
-        memcpy(to + i, &bits, sizeof bits);
-    }
+    for (size_t i = 0; i < count; i++) to[i] = bfloat16_value(bfloat16_bits(from[i]));
 }
 
 static size_t kernel_size(const ConvShape *shape) {
