@@ -20,7 +20,7 @@ import tempfile
 from pathlib import Path
 
 from sides import DEBIAN, KEEPING, SIDE, Failed, Ours, Worker, has_torch, last_line
-from sides import newest_python, pinned, say
+from sides import newest_python, pinned, rate_of_all, say
 
 LOOKS = 3
 
@@ -169,16 +169,7 @@ class Comparison:
             )
             for rank in range(ranks)
         ]  # fmt: skip
-        try:
-            said = [process.communicate(timeout=300)[0] for process in started]
-        except subprocess.TimeoutExpired:
-            raise Failed(f"{worker.name}: DistributedDataParallel hung at {ranks}") from None
-        finally:
-            for process in started:
-                process.kill()
-        if any(process.returncode for process in started):
-            raise Failed(f"{worker.name}: DistributedDataParallel failed at {ranks} processes")
-        return json.loads(said[0])["rate"]
+        return rate_of_all(started, f"{worker.name}: DistributedDataParallel of {ranks} processes")
 
     def ddp(self):
         for ranks in (2, 8):

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from compare_torch import Rounds
 from sides import DEBIAN, KEEPING, PLAIN, SIDE, Failed, has_torch, last_line, newest_python
+from sides import rate_of_all
 
 NET = Path(__file__).resolve().parents[1] / "net"
 PORT = "29500"  # the network is ours alone
@@ -66,17 +67,7 @@ class Theirs:
             started = [
                 self.start(rank, json.dumps(wanted), log) for rank in range(self.options.hosts)
             ]
-            try:
-                said = [process.communicate(timeout=300)[0] for process in started]
-            except subprocess.TimeoutExpired:
-                raise Failed(f"{self.name}: it hung") from None
-            finally:
-                for process in started:
-                    process.kill()
-            if any(process.returncode for process in started):
-                log.seek(0)
-                raise Failed(f"{self.name}: it failed: {last_line(log.read())}")
-        return json.loads(said[0])["rate"]
+            return rate_of_all(started, self.name, log)
 
 
 def compare(options):

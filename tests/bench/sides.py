@@ -51,6 +51,24 @@ def last_line(text):
     return lines[-1] if lines else "nothing said"
 
 
+def rate_of_all(started, name, log=None):
+    """What the first of these processes says is their rate together, when all have ended; `log` is what
+    they wrote besides."""
+    try:
+        said = [process.communicate(timeout=300)[0] for process in started]
+    except subprocess.TimeoutExpired:
+        raise Failed(f"{name}: hung") from None
+    finally:
+        for process in started:
+            process.kill()
+    if any(process.returncode for process in started):
+        if log is None:
+            raise Failed(f"{name}: failed")
+        log.seek(0)
+        raise Failed(f"{name}: failed: {last_line(log.read())}")
+    return json.loads(said[0])["rate"]
+
+
 def pinned(cores, environment=None):
     return {"preexec_fn": lambda: os.sched_setaffinity(0, cores), "env": environment or ENVIRONMENT}
 
