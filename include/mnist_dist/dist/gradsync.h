@@ -14,8 +14,8 @@
  * parameters. The first rank of each node sends for all of them: each other node gets its slice of
  * those subtrees. Where the nodes' runs are subtrees, that is one number sent for each one that is
  * not the node's own; otherwise up to log S times as many. Among many nodes the sum is made in
- * stages, so that nobody sends to more than comm_most_peers others. Where a node has no room for
- * shared memory, every rank sends for itself.
+ * stages, so that nobody sends to more than comm_most_peers others, unless their number has a prime
+ * factor above that. Where a node has no room for shared memory, every rank sends for itself.
  *
  * The vector travels in buckets, each as soon as it may: gradients while backward goes on to the
  * layers below, parameters while the next forward pass is on its way to the layers above. The last
