@@ -1,7 +1,7 @@
 /* --timeline FILE: what every thread of every rank did and when, in one file; see run_parts.h.
  *
  * The file has the form of Chrome's tracing ("Trace Event Format", complete events), which Perfetto
- * and chrome://tracing open: a rank is a process there. Rank 0 fetches the others' events after the
+ * opens: a rank is a process there. Rank 0 fetches the others' events after the
  * run, one rank after the other and some at a time, so that its memory does not grow with their
  * number; how many events there are in all is fixed, whatever the number of ranks and the run's
  * length. Clocks are compared at the run's begin and end, and what they drift in between is taken
@@ -39,6 +39,7 @@ typedef struct Trace {
     FILE *out;         /* rank 0 */
     double begin;      /* rank 0's clock when the run began */
     uint64_t left_out; /* events */
+    int ranks;
     bool separate;     /* something stands in the list already */
 } Trace;
 
@@ -94,6 +95,12 @@ static void begin_entry(Trace *trace) {
     trace->separate = true;
 }
 
+/* Unique over all ranks, and a main thread's is its process's, as on Linux: Perfetto takes a thread
+ * with its process's number for the main thread, and put another of number 0 into the same line. */
+static size_t thread_number(const Trace *trace, int rank, size_t thread) {
+    return (size_t)rank + (size_t)trace->ranks * thread;
+}
+
 static void write_names(Trace *trace, int rank, const Summary *summary) {
     begin_entry(trace);
     fprintf(trace->out,
@@ -106,7 +113,7 @@ static void write_names(Trace *trace, int rank, const Summary *summary) {
         fprintf(trace->out,
                 ",\n{\"ph\":\"M\",\"name\":\"thread_name\",\"pid\":%d,\"tid\":%zu,"
                 "\"args\":{\"name\":\"%s\"}}",
-                rank, i, summary->names[i]);
+                rank, thread_number(trace, rank, i), summary->names[i]);
     if (summary->left_out > 0)
         fprintf(trace->out,
                 ",\n{\"ph\":\"M\",\"name\":\"process_labels\",\"pid\":%d,"
@@ -127,11 +134,11 @@ static void write_event(Trace *trace, int rank, const TimelineEvent *event) {
     int64_t length = nanoseconds(trace, event->end) - begin;
     begin_entry(trace);
     fprintf(trace->out,
-            "{\"ph\":\"X\",\"name\":\"%s\",\"cat\":\"%s\",\"pid\":%d,\"tid\":%d,"
+            "{\"ph\":\"X\",\"name\":\"%s\",\"cat\":\"%s\",\"pid\":%d,\"tid\":%zu,"
             "\"ts\":%lld.%03d,\"dur\":%lld.%03d",
-            timeline_name(event->what), timeline_kind(event->what), rank, event->thread,
-            (long long)begin / 1000, (int)(begin % 1000), (long long)length / 1000,
-            (int)(length % 1000));
+            timeline_name(event->what), timeline_kind(event->what), rank,
+            thread_number(trace, rank, event->thread), (long long)begin / 1000, (int)(begin % 1000),
+            (long long)length / 1000, (int)(length % 1000));
     if (event->number > 0) fprintf(trace->out, ",\"args\":{\"number\":%u}", event->number);
     putc('}', trace->out);
 }
@@ -231,7 +238,7 @@ cleanup:
 }
 
 void run_timeline_finish(Run *run) {
-    Trace trace = {.begin = run->timeline.begin};
+    Trace trace = {.begin = run->timeline.begin, .ranks = comm_size(run->comm)};
     if (run->timeline.begin <= 0.0) return timeline_stop();
     char pending[1024];
     snprintf(pending, sizeof pending, "%s", status_message());
@@ -239,7 +246,7 @@ void run_timeline_finish(Run *run) {
     if (collect(&trace, run) != STATUS_OK)
         log_warning("%s; the run has no timeline", status_message());
     else
-        log_line("%s: the timeline, for ui.perfetto.dev or chrome://tracing%s", trace.file.target,
+        log_line("%s: the timeline, for ui.perfetto.dev%s", trace.file.target,
                  trace.left_out > 0 ? "; it is full, and what came later is left out" : "");
     if (trace.out != NULL) fclose(trace.out);
     safefile_abandon(&trace.file);

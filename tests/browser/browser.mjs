@@ -43,6 +43,16 @@ export async function onScreens(file, screens, test) {
   process.exit(failures ? 1 : 0);
 }
 
+// Calls test(page) with another's page open, whose console and requests are its own affair, and ends the program.
+export async function onPage(url, viewport, test) {
+  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: ARGUMENTS });
+  const page = await browser.newPage({ viewport });
+  await page.goto(url);
+  await test(page);
+  await browser.close();
+  process.exit(failures ? 1 : 0);
+}
+
 // What axe-core finds that is serious or worse, within the element.
 export async function seriousFlaws(page, selector) {
   await page.evaluate(readFileSync(need.resolve('axe-core/axe.min.js'), 'utf8'));

@@ -17,6 +17,7 @@ events = trace["traceEvents"]
 assert trace["otherData"]["events left out"] == "0", trace["otherData"]
 
 names = {(e["pid"], e["tid"]): e["args"]["name"] for e in events if e["name"] == "thread_name"}
+assert len({tid for _, tid in names}) == len(names), "Perfetto puts threads of one number together"
 hosts = {e["pid"]: e["args"]["name"] for e in events if e["name"] == "process_name"}
 assert sorted(hosts) == list(range(ranks)), hosts
 assert all(re.fullmatch(rf"rank {rank} on \S+", name) for rank, name in hosts.items()), hosts
