@@ -8,6 +8,7 @@
 #include "mnist_dist/base/sandbox.h"
 #include "mnist_dist/data/dataset.h"
 #include "mnist_dist/train/checkpoint.h"
+#include "mnist_dist/train/metrics.h"
 #include "mnist_dist/train/predictions.h"
 
 static void start_file(Facts *facts, const char *path, const char *kind) {

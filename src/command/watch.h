@@ -12,8 +12,8 @@
 
 #include "command/screen.h"
 #include "mnist_dist/train/config.h"
+#include "mnist_dist/train/history.h"
 #include "mnist_dist/train/live.h"
-#include "mnist_dist/train/metrics.h"
 
 enum { WATCH_LOG_LINES = 8, WATCH_LOG_TEXT = 8192 };
 

@@ -12,6 +12,7 @@
 
 #include "command/watch.h"
 #include "mnist_dist/base/clock.h"
+#include "mnist_dist/train/metrics.h"
 
 static void name_file(char path[PATH_MAX], const Watch *watch, const char *name) {
     snprintf(path, PATH_MAX, "%s/%s", watch->directory, name);

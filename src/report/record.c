@@ -4,6 +4,7 @@
  * is left. What is missing is gathered as sentences, for the page and for whoever
  * asked for it. */
 #include "mnist_dist/report/record.h"
+#include "mnist_dist/train/metrics.h"
 
 #include <libgen.h>
 #include <stdarg.h>

@@ -10,6 +10,7 @@
 
 #include "checkpoint_parts.h"
 #include "mnist_dist/base/memory.h"
+#include "mnist_dist/train/metrics.h"
 
 /* A failure of another room becomes one of this file. */
 static Status blame_file(Status status, const char *path, const char *what) {

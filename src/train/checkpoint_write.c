@@ -13,6 +13,7 @@
 #include "checkpoint_parts.h"
 #include "mnist_dist/base/clock.h"
 #include "mnist_dist/base/safefile.h"
+#include "mnist_dist/train/metrics.h"
 
 #ifndef MNIST_DIST_VERSION
 #define MNIST_DIST_VERSION "unknown"

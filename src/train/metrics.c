@@ -1,9 +1,7 @@
-/* Series of numbers in memory, in HDF5 and in CSV: see the header for why files are rewritten
- * whole.
+/* A history in HDF5 and in CSV; see the header for why files are rewritten whole.
  *
- * In memory a row holds the quantities of one moment, since that is how they are added; in a file
- * each quantity is a dataset of its own, since that is how they are drawn. Refused: HDF5's SWMR
- * mode, whose files h5dump cannot read while they grow and nobody can after a kill. */
+ * In a file each quantity is a dataset of its own, since that is how they are drawn. Refused:
+ * HDF5's SWMR mode, whose files h5dump cannot read while they grow and nobody can after a kill. */
 #include "mnist_dist/train/metrics.h"
 
 #include <limits.h>
@@ -15,45 +13,6 @@
 #include "mnist_dist/base/memory.h"
 #include "mnist_dist/base/safefile.h"
 #include "mnist_dist/base/sandbox.h"
-
-typedef struct Quantity {
-    const char *name, *units, *long_name;
-    bool is_answer;   /* the same whatever the ranks: times are not */
-    bool is_optional; /* older files lack it */
-} Quantity;
-
-#define PHASE(phase, name)                                                                         \
-    [EPOCH_PHASES + (phase)] = {name "_seconds", "s",                                              \
-                                "time that rank 0's threads spent since the epoch before ended",   \
-                                false, true}
-
-static const Quantity EPOCH_TABLE[EPOCH_QUANTITIES] = {
-    [EPOCH_ACCURACY] = {"accuracy", "1", "share of training samples hit while training", true,
-                        false},
-    [EPOCH_LOSS] = {"loss", "nat", "mean cross-entropy while training", true, false},
-    [EPOCH_VAL_ACCURACY] = {"val_accuracy", "1", "share of held-out samples hit", true, false},
-    [EPOCH_VAL_LOSS] = {"val_loss", "nat", "mean cross-entropy of the held-out samples", true,
-                        false},
-    [EPOCH_LEARNING_RATE] = {"learning_rate", "1", "learning rate of the last step", true, false},
-    [EPOCH_SECONDS] = {"seconds", "s", "wall time of the epoch's training, since the last resume",
-                       false, false},
-    [EPOCH_IMAGES_PER_SECOND] = {"images_per_second", "1/s", "training samples by time", false,
-                                 false},
-    PHASE(PHASE_FILL, "fill"),
-    PHASE(PHASE_FORWARD, "forward"),
-    PHASE(PHASE_BACKWARD, "backward"),
-    PHASE(PHASE_SYNC, "sync"),
-    PHASE(PHASE_OPTIMIZER, "optimizer"),
-    PHASE(PHASE_EVALUATE, "evaluate"),
-    PHASE(PHASE_CHECKPOINT, "checkpoint"),
-};
-
-static const Quantity STEP_TABLE[STEP_QUANTITIES] = {
-    [STEP_LOSS] = {"loss", "nat", "mean cross-entropy of the batch", true, false},
-    [STEP_ACCURACY] = {"accuracy", "1", "share of the batch hit", true, false},
-    [STEP_LEARNING_RATE] = {"learning_rate", "1", "learning rate of the step", true, false},
-    [STEP_GRADIENT_NORM] = {"gradient_norm", "1", "Euclidean norm of the gradient", true, false},
-};
 
 /* Keras's CSVLogger: epoch, then its logs by name; what Keras has not stands behind. */
 static const EpochQuantity CSV_COLUMNS[] = {
@@ -79,135 +38,12 @@ static const RestartColumn RESTART_TABLE[] = {
 };
 enum { RESTART_COLUMNS = sizeof RESTART_TABLE / sizeof *RESTART_TABLE };
 
-/* ---- In memory ------------------------------------------------------------------------------- */
-
-static Status series_new(Series *series, size_t quantities, size_t capacity) {
-    *series = (Series){.quantities = quantities, .capacity = capacity};
-    return MEMORY_NEW(&series->values, quantities * capacity);
-}
-
-static void series_add(Series *series, const double values[]) {
-    if (series->count == series->capacity) return;
-    memcpy(series->values + series->count * series->quantities, values,
-           series->quantities * sizeof *values);
-    series->count++;
-}
-
-Status history_new(History *history, size_t epochs, size_t steps) {
-    Status status;
-    *history = (History){0};
-    TRY(series_new(&history->epochs, EPOCH_QUANTITIES, epochs));
-    TRY(series_new(&history->steps, STEP_QUANTITIES, steps));
-cleanup:
-    if (status != STATUS_OK) history_destroy(history);
-    return status;
-}
-
-static Status series_reserve(Series *series, size_t more) {
-    Series grown;
-    if (series->capacity - series->count >= more) return STATUS_OK;
-    Status status = series_new(&grown, series->quantities, series->count + more);
-    if (status != STATUS_OK) return status;
-    memcpy(grown.values, series->values,
-           series->count * series->quantities * sizeof *series->values);
-    grown.count = series->count;
-    free(series->values);
-    *series = grown;
-    return STATUS_OK;
-}
-
-Status history_reserve(History *history, size_t epochs, size_t steps) {
-    Status status = series_reserve(&history->epochs, epochs);
-    return status == STATUS_OK ? series_reserve(&history->steps, steps) : status;
-}
-
-static Status series_copy(Series *copy, const Series *from) {
-    Status status = series_new(copy, from->quantities, from->count);
-    if (status != STATUS_OK) return status;
-    if (from->count > 0)
-        memcpy(copy->values, from->values, from->count * from->quantities * sizeof *from->values);
-    copy->count = from->count;
-    return STATUS_OK;
-}
-
-Status history_copy(History *copy, const History *from) {
-    Status status;
-    *copy = (History){0};
-    TRY(series_copy(&copy->epochs, &from->epochs));
-    TRY(series_copy(&copy->steps, &from->steps));
-    for (size_t i = 0; i < from->restart_count; i++)
-        TRY(history_add_restart(copy, &from->restarts[i]));
-cleanup:
-    if (status != STATUS_OK) history_destroy(copy);
-    return status;
-}
-
-void history_destroy(History *history) {
-    free(history->epochs.values);
-    free(history->steps.values);
-    free(history->restarts);
-    memset(history, 0, sizeof *history);
-}
-
-void history_add_epoch(History *history, const double values[EPOCH_QUANTITIES]) {
-    series_add(&history->epochs, values);
-}
-
-void history_add_step(History *history, const double values[STEP_QUANTITIES]) {
-    series_add(&history->steps, values);
-}
-
-Status history_add_restart(History *history, const Restart *restart) {
-    size_t count = history->restart_count;
-    Restart *grown = realloc(history->restarts, (count + 1) * sizeof *grown);
-    if (grown == NULL) return status_fail(STATUS_FAILED, "out of memory");
-    grown[count] = *restart;
-    history->restarts = grown;
-    history->restart_count++;
-    return STATUS_OK;
-}
-
-static bool same_series(const Series *a, const Series *b) {
-    return a->count == b->count && a->quantities == b->quantities &&
-           memcmp(a->values, b->values, a->count * a->quantities * sizeof *a->values) == 0;
-}
-
-bool history_same(const History *a, const History *b) {
-    return same_series(&a->epochs, &b->epochs) && same_series(&a->steps, &b->steps) &&
-           a->restart_count == b->restart_count &&
-           (a->restart_count == 0 ||
-            memcmp(a->restarts, b->restarts, a->restart_count * sizeof *a->restarts) == 0);
-}
-
-double history_epoch(const History *history, size_t epoch, EpochQuantity quantity) {
-    return history->epochs.values[epoch * EPOCH_QUANTITIES + quantity];
-}
-
-double history_step(const History *history, size_t step, StepQuantity quantity) {
-    return history->steps.values[step * STEP_QUANTITIES + quantity];
-}
-
-static void digest_series(Digester *digester, const Series *series, const Quantity table[]) {
-    const uint64_t count = series->count;
-    digester_add(digester, &count, sizeof count);
-    for (size_t row = 0; row < series->count; row++) {
-        const double *values = series->values + row * series->quantities;
-        for (size_t i = 0; i < series->quantities; i++)
-            if (table[i].is_answer) digester_add(digester, &values[i], sizeof values[i]);
-    }
-}
-
-void history_digest(Digester *digester, const History *history) {
-    digest_series(digester, &history->epochs, EPOCH_TABLE);
-    digest_series(digester, &history->steps, STEP_TABLE);
-}
-
 /* ---- In HDF5 --------------------------------------------------------------------------------- */
 
 typedef struct SeriesPlace {
     H5File *file;
     const char *group, *part; /* GROUP/PART/NAME */
-    const Quantity *table;
+    const HistoryQuantity *table;
 } SeriesPlace;
 
 static void name_dataset(char name[256], const SeriesPlace *place, size_t quantity) {
@@ -271,8 +107,8 @@ cleanup:
 
 Status history_write(H5File *file, const char *group, const History *history) {
     Status status;
-    TRY(write_series(&(SeriesPlace){file, group, "epoch", EPOCH_TABLE}, &history->epochs));
-    TRY(write_series(&(SeriesPlace){file, group, "step", STEP_TABLE}, &history->steps));
+    TRY(write_series(&(SeriesPlace){file, group, "epoch", HISTORY_EPOCH}, &history->epochs));
+    TRY(write_series(&(SeriesPlace){file, group, "step", HISTORY_STEP}, &history->steps));
     TRY(write_restarts(file, group, history));
 cleanup:
     return status;
@@ -293,17 +129,19 @@ static Status read_quantity(Series *series, const SeriesPlace *place, size_t qua
     return STATUS_OK;
 }
 
-static Status read_series(Series *series, const SeriesPlace *place, size_t quantities) {
+static Status count_rows(size_t *count, const SeriesPlace *place) {
     char name[256];
-    Status status;
-    double *column = NULL;
-    size_t count = 0;
     name_dataset(name, place, 0);
-    TRY(h5file_shape(place->file, name, H5_F64, 1, &count));
-    TRY(series_new(series, quantities, count));
-    series->count = count;
-    TRY(MEMORY_NEW(&column, count));
-    for (size_t i = 0; i < quantities; i++) TRY(read_quantity(series, place, i, column));
+    return h5file_shape(place->file, name, H5_F64, 1, count);
+}
+
+/* Into an empty series that has room for them. */
+static Status read_series(Series *series, const SeriesPlace *place) {
+    double *column = NULL;
+    Status status;
+    series->count = series->capacity;
+    TRY(MEMORY_NEW(&column, series->count));
+    for (size_t i = 0; i < series->quantities; i++) TRY(read_quantity(series, place, i, column));
 cleanup:
     free(column);
     return status;
@@ -334,12 +172,17 @@ cleanup:
 }
 
 Status history_read(History *history, H5File *file, const char *group) {
+    const SeriesPlace epochs = {file, group, "epoch", HISTORY_EPOCH};
+    const SeriesPlace steps = {file, group, "step", HISTORY_STEP};
+    size_t count = 0;
     Status status;
     *history = (History){0};
-    TRY(read_series(&history->epochs, &(SeriesPlace){file, group, "epoch", EPOCH_TABLE},
-                    EPOCH_QUANTITIES));
-    TRY(read_series(&history->steps, &(SeriesPlace){file, group, "step", STEP_TABLE},
-                    STEP_QUANTITIES));
+    TRY(count_rows(&count, &epochs));
+    TRY(history_new(history, count, 0));
+    TRY(read_series(&history->epochs, &epochs));
+    TRY(count_rows(&count, &steps));
+    TRY(history_reserve(history, 0, count));
+    TRY(read_series(&history->steps, &steps));
     TRY(read_restarts(history, file, group));
 cleanup:
     if (status != STATUS_OK) history_destroy(history);
@@ -401,7 +244,7 @@ static void print_number(FILE *out, double value) {
 static void print_csv(FILE *out, const History *history) {
     fputs("epoch", out);
     for (size_t i = 0; i < CSV_COLUMN_COUNT; i++)
-        fprintf(out, ",%s", EPOCH_TABLE[CSV_COLUMNS[i]].name);
+        fprintf(out, ",%s", HISTORY_EPOCH[CSV_COLUMNS[i]].name);
     fputc('\n', out);
     for (size_t epoch = 0; epoch < history->epochs.count; epoch++) {
         fprintf(out, "%zu", epoch);

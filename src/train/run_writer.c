@@ -16,6 +16,7 @@
 #include "mnist_dist/base/background.h"
 #include "mnist_dist/base/log.h"
 #include "mnist_dist/base/memory.h"
+#include "mnist_dist/train/metrics.h"
 
 struct RunWriter {
     const Run *run; /* of which the thread reads what stays as it is while a run lasts */

@@ -1,8 +1,18 @@
-/* What trainer.c (the step), trainer_update.c (its last part), trainer_norms.c,
- * trainer_statistics.c, trainer_culprit.c and trainer_replicas.c share. */
+/* What trainer.c (the step), trainer_update.c (its last part), trainer_make.c (memory),
+ * trainer_vectors.c, trainer_norms.c, trainer_statistics.c, trainer_culprit.c and
+ * trainer_replicas.c share. */
 #pragma once
 
 #include "mnist_dist/train/trainer.h"
+
+/* The sync's vectors: params, then the optimizer's slots, then the average. */
+enum { VECTOR_PARAMS, VECTOR_SLOTS };
+size_t trainer_average_vector(const Trainer *trainer);
+
+/* What the sync calls back, in the pool's threads, for numbers of a shard's late gradient: a
+ * GradSyncLate's `make`, of a Trainer. */
+void trainer_make_late(void *trainer, float *out, size_t shard, const void *left, Range range,
+                       size_t thread);
 
 /* Which parameters are updated alike: trainer->runs. */
 Status trainer_plan_update(Trainer *trainer);

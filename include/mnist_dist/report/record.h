@@ -13,7 +13,7 @@
 #include "mnist_dist/base/status.h"
 #include "mnist_dist/nn/model.h"
 #include "mnist_dist/train/config.h"
-#include "mnist_dist/train/metrics.h"
+#include "mnist_dist/train/history.h"
 #include "mnist_dist/train/predictions.h"
 #include "mnist_dist/train/progress.h"
 

@@ -18,7 +18,7 @@
 #include "mnist_dist/data/row_hashes.h"
 #include "mnist_dist/nn/model.h"
 #include "mnist_dist/train/config.h"
-#include "mnist_dist/train/metrics.h"
+#include "mnist_dist/train/history.h"
 #include "mnist_dist/train/progress.h"
 
 /* What a checkpoint holds. For writing, the trainer points these at what it has (rank 0 holds whole

@@ -17,7 +17,7 @@
 #include "mnist_dist/dist/gradsync.h"
 #include "mnist_dist/nn/model.h"
 #include "mnist_dist/train/config.h"
-#include "mnist_dist/train/metrics.h"
+#include "mnist_dist/train/history.h"
 #include "mnist_dist/train/progress.h"
 #include "mnist_dist/train/signals.h"
 #include "mnist_dist/train/workload.h"
