@@ -1,5 +1,5 @@
-/* What comm.c (ranks and collectives), comm_flight.c (messages) and comm_node.c (a node's ranks and
- * their memory) share. */
+/* What comm.c (ranks), comm_collectives.c, comm_flight.c (messages) and comm_node.c (a node's ranks
+ * and their memory) share. */
 #pragma once
 
 #include <mpi.h>
