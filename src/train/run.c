@@ -192,17 +192,21 @@ static bool is_due(uint64_t epoch, int64_t every) {
     return every > 0 && epoch % (uint64_t)every == 0;
 }
 
+/* Whether the epoch that ends is one that is judged. */
+static bool is_judged(const Run *run) {
+    const TrainingOptions *training = &run->config->training;
+    uint64_t epoch = run->trainer->progress.epoch + 1;
+    return is_due(epoch, training->validate_every) || epoch == (uint64_t)training->epochs;
+}
+
 /* **Collective.** The validation rows' tally after the epoch that ends, or an empty one if it is
- * not this one's turn. */
+ * not judged. */
 static Status validate(Run *run, Tally *validation) {
     Trainer *trainer = run->trainer;
-    const TrainingOptions *training = &run->config->training;
-    uint64_t epoch = trainer->progress.epoch + 1;
     EvaluationImages images = workload_validation(&run->workload);
     double since = clock_seconds();
     *validation = (Tally){0};
-    if (!is_due(epoch, training->validate_every) && epoch != (uint64_t)training->epochs)
-        return STATUS_OK;
+    if (!is_judged(run)) return STATUS_OK;
     Status status = trainer_measure_average(trainer);
     if (status != STATUS_OK) return status;
     status = evaluator_run(run->evaluator, validation, run->probabilities, trainer_weights(trainer),
@@ -211,12 +215,12 @@ static Status validate(Run *run, Tally *validation) {
     return status == STATUS_OK && !isfinite(validation->loss) ? run_name_digits(run) : status;
 }
 
-/* The accuracy that decides what is best: that of training where no rows are held out; NaN where
- * they are, but were not looked at this time. */
+/* The accuracy that decides what is best: that of training where no rows are held out; NaN of an
+ * epoch that is not judged. */
 static double watched_accuracy(const Run *run, const Tally *validation) {
-    if (run->workload.split.validation_count == 0)
-        return tally_accuracy(&run->trainer->progress.running);
-    return validation->count > 0 ? tally_accuracy(validation) : NAN;
+    bool held_out = run->workload.split.validation_count > 0;
+    if (!is_judged(run)) return NAN;
+    return tally_accuracy(held_out ? validation : &run->trainer->progress.running);
 }
 
 /* **Collective.** Evaluates, decides what all ranks decide alike, and writes it all down. */

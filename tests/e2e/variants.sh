@@ -65,7 +65,12 @@ same residual 00000005 model.layers="conv 3x3 8 stride 2 nobias, batchnorm relu,
 same accumulated 00000002 training.batch_size=44 training.accumulate=3 checkpoint.every_steps=2
 same drop-last 00000005 training.drop_last=true
 same no-hold-out 00000005 data.folds=0 schedule.kind=constant
+same no-hold-out-rare 00000005 data.folds=0 schedule.kind=cosine training.epochs=3 training.validate_every=0
 same one-batch 00000001 training.batch_size=1000
+
+# The last epoch alone was to be judged.
+[ "$(grep 'best so far' no-hold-out-rare.txt | grep -c '^epoch 3/3')/$(grep -c 'best so far' no-hold-out-rare.txt)" = 1/1 ] ||
+    fail "no-hold-out-rare: another epoch than the last was judged"
 
 # What predicts is the average, also when it is read from the file; and it is not the live weights.
 "$program" predict ema/checkpoints/best.h5 --data digits.h5 -o ema.csv >/dev/null
