@@ -40,7 +40,7 @@ typedef struct Trace {
     double begin;      /* rank 0's clock when the run began */
     uint64_t left_out; /* events */
     int ranks;
-    bool separate;     /* something stands in the list already */
+    bool separate; /* something stands in the list already */
 } Trace;
 
 /* ---- Begin ----------------------------------------------------------------------------------- */
