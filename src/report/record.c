@@ -4,7 +4,6 @@
  * is left. What is missing is gathered as sentences, for the page and for whoever
  * asked for it. */
 #include "mnist_dist/report/record.h"
-#include "mnist_dist/train/metrics.h"
 
 #include <libgen.h>
 #include <stdarg.h>
@@ -15,6 +14,7 @@
 #include <unistd.h>
 
 #include "mnist_dist/train/checkpoint.h"
+#include "mnist_dist/train/metrics.h"
 
 /* Adds a sentence, the pending failure's line before it if there is one. */
 static void note_missing(RunRecord *record, const char *format, ...) {

@@ -24,33 +24,39 @@ export const SCREENS = [
   { name: 'phone dark', width: 390, height: 844, scheme: 'dark', touch: true },
 ];
 
-// Calls test(page, screen) for each screen with the file open, and ends the program. SHOTS, if set, names a folder for pictures.
-export async function onScreens(file, screens, test) {
-  const url = pathToFileURL(file).href;
+// Calls test(browser), and ends the program.
+async function withBrowser(test) {
   const browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: ARGUMENTS });
-  for (const screen of screens) {
-    const context = await browser.newContext({ viewport: { width: screen.width, height: screen.height }, colorScheme: screen.scheme, hasTouch: Boolean(screen.touch), bypassCSP: false });
-    const page = await context.newPage();
-    page.on('console', (message) => check(!['error', 'warning'].includes(message.type()), `${screen.name}: console: ${message.text()}`));
-    page.on('pageerror', (error) => check(false, `${screen.name}: ${error.message}`));
-    page.on('request', (request) => check(request.url() === url || /^(data|blob):/.test(request.url()), `${screen.name}: the page asks for ${request.url().slice(0, 200)}`));
-    await page.goto(url);
-    await test(page, screen);
-    if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/${screen.name.replace(' ', '-')}.png` });
-    await context.close();
-  }
+  await test(browser);
   await browser.close();
   process.exit(failures ? 1 : 0);
 }
 
+// Calls test(page, screen) for each screen with the file open, and ends the program. SHOTS, if set, names a folder for pictures.
+export async function onScreens(file, screens, test) {
+  const url = pathToFileURL(file).href;
+  await withBrowser(async (browser) => {
+    for (const screen of screens) {
+      const context = await browser.newContext({ viewport: { width: screen.width, height: screen.height }, colorScheme: screen.scheme, hasTouch: Boolean(screen.touch), bypassCSP: false });
+      const page = await context.newPage();
+      page.on('console', (message) => check(!['error', 'warning'].includes(message.type()), `${screen.name}: console: ${message.text()}`));
+      page.on('pageerror', (error) => check(false, `${screen.name}: ${error.message}`));
+      page.on('request', (request) => check(request.url() === url || /^(data|blob):/.test(request.url()), `${screen.name}: the page asks for ${request.url().slice(0, 200)}`));
+      await page.goto(url);
+      await test(page, screen);
+      if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/${screen.name.replace(' ', '-')}.png` });
+      await context.close();
+    }
+  });
+}
+
 // Calls test(page) with another's page open, whose console and requests are its own affair, and ends the program.
 export async function onPage(url, viewport, test) {
-  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: ARGUMENTS });
-  const page = await browser.newPage({ viewport });
-  await page.goto(url);
-  await test(page);
-  await browser.close();
-  process.exit(failures ? 1 : 0);
+  await withBrowser(async (browser) => {
+    const page = await browser.newPage({ viewport });
+    await page.goto(url);
+    await test(page);
+  });
 }
 
 // What axe-core finds that is serious or worse, within the element.

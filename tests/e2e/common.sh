@@ -29,6 +29,22 @@ skip() {
     exit 77
 }
 
+# need_python NAME PACKAGES...: sets `python` to one that has these packages of PyPI, in an
+# environment in the build folder; skips the test where PyPI cannot be reached.
+need_python() {
+    local folder=$build/python-$1 made
+    shift
+    python=$folder/bin/python
+    made="$folder/made: $*"
+    [ ! -f "$folder/made" ] || [ "$(cat "$folder/made")" != "$made" ] || return 0
+    rm -rf "$folder"
+    if ! { /usr/bin/python3 -m venv "$folder" &&
+        "$python" -m pip install -q --no-compile --disable-pip-version-check "$@"; } >pip.txt 2>&1; then
+        skip "no $* from PyPI: $(tail -n 1 pip.txt)"
+    fi
+    echo "$made" >"$folder/made"
+}
+
 # make_digits TRAINING_ROWS TEST_ROWS: digits.h5 in the work folder.
 make_digits() {
     awk -v rows="$1" -v labelled=1 -f "$source/tests/e2e/digits.awk" >train.csv

@@ -235,7 +235,7 @@ def main():
             if figure["phase"] == phase:
                 print_row(phase, figure["ranks"], figure["node_ranks"], figure)
     kinds = {(figure["phase"], figure["node_ranks"]) for figure in figures}
-    return 0 if all([judge(figures, *kind) for kind in kinds]) else 1
+    return 0 if all([judge(figures, *kind) for kind in sorted(kinds)]) else 1
 
 
 if __name__ == "__main__":

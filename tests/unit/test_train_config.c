@@ -166,7 +166,13 @@ static void test_smoke_is_read_and_checked(void **state) {
 
 static void test_recipes_are_read_and_checked(void **state) {
     (void)state;
-    const char *const names[] = {"fast", "scale", "deotte", "best"};
+    const char *const names[] = {"fast",
+                                 "scale",
+                                 "deotte",
+                                 "best",
+                                 "study/pooled",
+                                 "study/ten-layers",
+                                 "study/ten-layers-16"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char path[512];
         Config config;
