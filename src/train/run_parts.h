@@ -1,6 +1,7 @@
 /* What the files run*.c share: one run under way, and the calls between them.
  *
  *   run.c            the order of things: open, epochs, finish
+ *   run_epoch.c      an epoch: its steps, and what they came to
  *   run_directory.c  where the run lives (rank 0 alone)
  *   run_kernels.c    whether all ranks, and a checkpoint, compute alike
  *   run_processors.c whether there are processors enough for them
@@ -128,6 +129,10 @@ Status run_restore(Run *run, Checkpoint *checkpoint);
 /* **Collective.** Notes in the history that the run goes on from where it is now: resumed, or gone
  * back because step `diverged`, unless 0, was not finite. */
 Status run_note_restart(Run *run, uint64_t diverged);
+
+/* **Collective.** What is left of the epoch under way; or, if it diverges, the way back.
+ * STATUS_STOPPED if that was asked for, with nothing saved yet. */
+Status run_epoch(Run *run);
 
 /* **Collective.** After an evaluation whose loss is not finite: STATUS_DIVERGED with the held-out
  * rows that it comes from, and without a remedy. */
