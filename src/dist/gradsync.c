@@ -89,7 +89,7 @@ void gradsync_announce(GradSync *sync, size_t shard, Range range, size_t thread)
     for (size_t b = 0; b < sync->bucket_count; b++) {
         Range filled = range_overlap(range, sync->buckets[b].range);
         if (filled.begin < filled.end)
-            atomic_fetch_sub(&sync->states[b].missing, filled.end - filled.begin);
+            atomic_fetch_sub(&sync->states[b].missing, range_size(filled));
     }
     gradsync_sum_announced(sync, thread);
 }
@@ -102,8 +102,7 @@ static void make_end(void *context, size_t i, size_t thread) {
 /* The ends of the late range that were not announced. */
 static void make_ends(GradSync *sync) {
     Range late = sync->shape.late.range;
-    if (late.begin < late.end)
-        pool_run(sync->pool, sync->own.end - sync->own.begin, make_end, sync);
+    if (late.begin < late.end) pool_run(sync->pool, range_size(sync->own), make_end, sync);
 }
 
 /* Squares of the unit's slices and reports of its shards, to go to the others. */
@@ -120,7 +119,7 @@ static void fill_merged(GradSync *sync) {
                    (end - begin) * sizeof(double));
     }
     memcpy(sync->merged + reports + sync->unit.begin * each,
-           sync->reports + sync->unit.begin * each, (sync->unit.end - sync->unit.begin) * each);
+           sync->reports + sync->unit.begin * each, range_size(sync->unit) * each);
 }
 
 /* **Collective.** All get the squares and reports of all; and all is ready for the next step. */
@@ -133,7 +132,7 @@ static void share(GradSync *sync) {
     }
     if (gradsync_leads(sync)) gradsync_clear_states(sync);
     for (size_t b = 0; b < sync->bucket_count; b++) atomic_store(&sync->buckets[b].taken, false);
-    for (size_t i = 0; i < sync->own.end - sync->own.begin; i++) sync->ended[i] = false;
+    for (size_t i = 0; i < range_size(sync->own); i++) sync->ended[i] = false;
     if (sync->level_count > 1) gradsync_exchange_settle(sync);
     meet(sync);
     sync->begun = false;

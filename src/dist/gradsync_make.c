@@ -68,7 +68,7 @@ size_t gradsync_told_bytes(const GradSync *sync) {
 
 static size_t memory_bytes(const GradSync *sync) {
     const GradSyncShape *shape = &sync->shape;
-    return (sync->unit.end - sync->unit.begin) * (vector_bytes(sync) + shape->late.bytes) +
+    return range_size(sync->unit) * (vector_bytes(sync) + shape->late.bytes) +
            shape->vectors * vector_bytes(sync) + aligned(gradsync_told_bytes(sync)) +
            sync->bucket_count * sizeof(BucketState) + gradsync_received_count(sync) * sizeof(float);
 }
@@ -118,7 +118,7 @@ static Status allocate(GradSync *sync) {
     TRY(MEMORY_NEW(&sync->gradients, sync->shape.shards));
     TRY(MEMORY_NEW(&sync->left, sync->shape.shards));
     TRY(MEMORY_NEW(&sync->vectors, sync->shape.vectors));
-    TRY(MEMORY_NEW(&sync->ended, sync->own.end - sync->own.begin));
+    TRY(MEMORY_NEW(&sync->ended, range_size(sync->own)));
     TRY(MEMORY_NEW(&sync->merged, gradsync_told_bytes(sync)));
     TRY(MEMORY_NEW(&sync->slice_ends, (size_t)comm_size(sync->comm)));
 cleanup:
@@ -126,10 +126,10 @@ cleanup:
 }
 
 void gradsync_clear_states(GradSync *sync) {
-    uint64_t shards = sync->unit.end - sync->unit.begin;
+    uint64_t shards = range_size(sync->unit);
     for (size_t b = 0; b < sync->bucket_count; b++) {
         const Range range = sync->buckets[b].range;
-        atomic_store(&sync->states[b].missing, shards * (range.end - range.begin));
+        atomic_store(&sync->states[b].missing, shards * range_size(range));
         atomic_store(&sync->states[b].summed, 0);
     }
 }

@@ -1,6 +1,6 @@
-/* What gradsync.c (the calls), gradsync_make.c (memory), gradsync_plan.c (who adds and sends what),
- * gradsync_sum.c (additions), gradsync_post.c (messages) and gradsync_exchange.c (bringing them on)
- * share. */
+/* What gradsync.c (the calls), gradsync_make.c (memory), gradsync_plan.c (who adds up what),
+ * gradsync_transfers.c (who sends what), gradsync_sum.c (additions), gradsync_post.c (messages) and
+ * gradsync_exchange.c (bringing them on) share. */
 #pragma once
 
 #include <pthread.h>
@@ -114,6 +114,10 @@ struct GradSync {
     atomic_int waiting;           /* threads that do */
 };
 
+static inline size_t range_size(Range range) {
+    return range.end - range.begin;
+}
+
 size_t gradsync_block_count(const GradSync *sync);
 Range gradsync_shards_of(const GradSync *sync, size_t rank);
 
@@ -129,6 +133,14 @@ void gradsync_clear_states(GradSync *sync);
 /* Which of its peers at a level a unit is, and which unit a peer is. */
 size_t gradsync_peer_index(const Level *level, size_t unit);
 size_t gradsync_peer_unit(const Level *level, size_t unit, size_t index);
+
+/* The run of shards that a unit knows after a level. */
+Range gradsync_run(const GradSync *sync, size_t level, size_t unit);
+
+/* A run is cut into the largest nodes of the tree over `shards` that fit: the width of the one at
+ * `first`, and how many they are. */
+size_t gradsync_subtree_width(size_t first, size_t end, size_t shards);
+size_t gradsync_count_subtrees(Range run, size_t shards);
 
 /* Plans levels and buckets; then, once there is memory, where everything stands. */
 Status gradsync_plan(GradSync *sync);

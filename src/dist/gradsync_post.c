@@ -77,7 +77,7 @@ void gradsync_gather_level(GradSync *sync, const Bucket *bucket, size_t level, b
         size_t index = (mine + i) % at->peers;
         Range range = slice_of(sync, bucket, level, sends ? mine : index);
         int peer = (int)gradsync_peer_unit(at, unit, index);
-        size_t bytes = (range.end - range.begin) * sizeof(float);
+        size_t bytes = range_size(range) * sizeof(float);
         if (sends)
             comm_flight_send(stage->gather_out, peer, tag, sync->gathering + range.begin, bytes);
         else

@@ -20,7 +20,7 @@ enum {
  * block, and all of it otherwise, are made by the shards' own rank. */
 Status gradsync_plan_made(GradSync *sync) {
     Range late = sync->shape.late.range;
-    size_t width = sync->unit.end - sync->unit.begin;
+    size_t width = range_size(sync->unit);
     size_t others = pool_threads(sync->pool) * (width - 1);
     size_t begin = shard_capacity(late.begin, GRADSYNC_BLOCK) * GRADSYNC_BLOCK;
     size_t end = late.end / GRADSYNC_BLOCK * GRADSYNC_BLOCK;
@@ -50,14 +50,13 @@ void gradsync_make_ends(GradSync *sync, size_t shard, size_t thread) {
  * their place in the first shard's gradient. */
 static void sum_made_block(const GradSync *sync, const Tree *tree, Range block, size_t thread) {
     float *leaves[MADE_SHARDS];
-    float *blocks =
-        sync->blocks + thread * (sync->unit.end - sync->unit.begin - 1) * GRADSYNC_BLOCK;
+    float *blocks = sync->blocks + thread * (range_size(sync->unit) - 1) * GRADSYNC_BLOCK;
     for (size_t i = 0; i < tree->width; i++) {
         float *own = sync->gradients[tree->first] + block.begin;
         leaves[tree->first + i] = i == 0 ? own : blocks + (i - 1) * GRADSYNC_BLOCK;
         make(sync, leaves[tree->first + i], tree->first + i, block, thread);
     }
-    tree_run(tree, leaves, (Range){0, block.end - block.begin});
+    tree_run(tree, leaves, (Range){0, range_size(block)});
 }
 
 static bool is_made(const GradSync *sync, Range block) {
@@ -80,7 +79,7 @@ static void sum_block(const GradSync *sync, const Bucket *bucket, size_t level, 
     }
     if (level + 1 == sync->level_count)
         sync->squares[block.begin / GRADSYNC_BLOCK] =
-            squares_sum(stage->leaves[0] + range.begin, range.end - range.begin);
+            squares_sum(stage->leaves[0] + range.begin, range_size(range));
 }
 
 static void sum_range(const GradSync *sync, const Bucket *bucket, size_t level, Range range,
@@ -114,7 +113,7 @@ static void run_task(void *context, size_t i, size_t thread) {
 static void run(const GradSync *sync, const Bucket *bucket, size_t level, Range range) {
     const size_t each = (size_t)BLOCKS_PER_TASK * GRADSYNC_BLOCK;
     Work work = {sync, bucket, level, range};
-    pool_run(sync->pool, shard_capacity(range.end - range.begin, each), run_task, &work);
+    pool_run(sync->pool, shard_capacity(range_size(range), each), run_task, &work);
 }
 
 void gradsync_finish(GradSync *sync, const Bucket *bucket) {
