@@ -126,6 +126,6 @@ job_after() {
     mkdir -p "$directory"
     sbatch --parsable --job-name="$SLURM_JOB_NAME-end" --ntasks=1 --kill-on-invalid-dep=yes \
         --dependency="$how:$SLURM_ARRAY_JOB_ID" --output="$directory/end.out" \
-        ${SLURM_JOB_PARTITION:+--partition="$SLURM_JOB_PARTITION"} --wrap "cd '$root' && $command" |
+        ${SLURM_JOB_PARTITION:+--partition="$SLURM_JOB_PARTITION"} --wrap "cd $(printf %q "$root") && $command" |
         sed "s|.*|job & follows when all elements have ended; its log is $directory/end.out|"
 }

@@ -150,9 +150,8 @@ const Command COMMANDS[] = {
      .synopsis = "[peak|gemm|conv|step|allreduce|overlap|import [FILE]|scaling [--model] [-o "
                  "FILE]] [--json]",
      .help = "measure the machine, and how near the program comes",
-     .details = "Without a word: all but import and scaling. Figures are medians of rounds, with "
-                "the lowest "
-                "and the highest.",
+     .details = "Without a word: all but import, overlap and scaling. Figures are medians of "
+                "rounds, with the lowest and the highest.",
      .options = CONFIG | JSON | MODEL | OUTPUT | ANY,
      .most = 2,
      .words = BENCHMARKS,

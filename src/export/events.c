@@ -24,11 +24,11 @@
 #include "mnist_dist/base/safefile.h"
 
 enum {
-    HEADER = 12,      /* of a record: length, checksum */
-    FOOTER = 4,       /* checksum */
-    MOST_VALUES = 16, /* of one event */
-    MOST_BYTES = 32 << 20,
-    PNG_SIZE = 16, /* where a PNG's width stands, and then its height */
+    HEADER = 12,           /* of a record: length, checksum */
+    FOOTER = 4,            /* checksum */
+    MOST_VALUES = 16,      /* of one event */
+    MOST_BYTES = 32 << 20, /* of a picture */
+    PNG_SIZE = 16,         /* where a PNG's width stands, and then its height */
     RGB = 3
 };
 
@@ -162,11 +162,11 @@ static double add_history(Composer *composer, const Checkpoint *checkpoint) {
 
 /* ---- Pictures -------------------------------------------------------------------------------- */
 
-/* A whole file of the folder; NULL if it is not there, or not to be had. */
-static char *read_file(size_t *count, const char *directory, const char *name) {
+/* A whole file of the folder, of `most` bytes; NULL if it is not there, or not to be had. */
+static char *read_file(size_t *count, const char *directory, const char *name, size_t most) {
     char path[PATH_MAX], *bytes = NULL;
     if (snprintf(path, sizeof path, "%s/%s", directory, name) >= PATH_MAX) return NULL;
-    if (bytes_read(&bytes, count, path, MOST_BYTES, STATUS_FAILED) != STATUS_OK) status_clear();
+    if (bytes_read(&bytes, count, path, most, STATUS_FAILED) != STATUS_OK) status_clear();
     return bytes;
 }
 
@@ -181,7 +181,7 @@ static void add_picture(Composer *composer, const char *directory, const char *n
     Events__Image image = EVENTS__IMAGE__INIT;
     Events__Value value = EVENTS__VALUE__INIT, *list = &value;
     size_t count = 0;
-    char *bytes = read_file(&count, directory, name);
+    char *bytes = read_file(&count, directory, name, MOST_BYTES);
     if (bytes != NULL && count > PNG_SIZE + 8) {
         image.has_width = image.has_height = image.has_colorspace = 1;
         image.width = big_endian(bytes + PNG_SIZE);
@@ -232,7 +232,8 @@ Status events_write(const char *directory, const Checkpoint *checkpoint) {
     char path[PATH_MAX];
     size_t there = 0;
     Status status;
-    char *before = read_file(&there, directory, NAME);
+    /* However long: it grows by 125 bytes a step. */
+    char *before = read_file(&there, directory, NAME, SIZE_MAX);
     Composer composer = {.began = find_beginning(before, before != NULL ? there : 0)};
     compose(&composer, directory, checkpoint);
     TRY(composer.failure);

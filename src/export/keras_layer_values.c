@@ -2,6 +2,7 @@
  * see keras_layer.h. */
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "export/keras_layer.h"
@@ -22,10 +23,10 @@ Status keras_refuse_model(const KerasReader *reader, const char *what) {
 
 const char *keras_show(char text[KERAS_VALUE], const json_t *value) {
     const size_t flags = JSON_ENCODE_ANY | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(6);
-    size_t length = value == NULL ? 0 : json_dumpb(value, text, KERAS_VALUE - 1, flags);
-    if (value == NULL) return strcpy(text, "missing");
-    text[length < KERAS_VALUE ? length : KERAS_VALUE - 1] = '\0';
+    char *whole = value == NULL ? NULL : json_dumps(value, flags);
+    int length = snprintf(text, KERAS_VALUE, "%s", whole != NULL ? whole : "missing");
     if (length >= KERAS_VALUE) strcpy(text + KERAS_VALUE - 4, "...");
+    free(whole);
     return text;
 }
 

@@ -184,10 +184,26 @@ static Status add_global_pool(const Step *step) {
     return STATUS_OK;
 }
 
+/* Dropout when the network predicts, and the like. */
+static Status add_nothing(const Step *step) {
+    add_node(step, "Identity", step->inputs[0], step->name, NULL);
+    return STATUS_OK;
+}
+
+/* Whether what the layer reads is a row of numbers already. */
+static bool reads_row(const Step *step) {
+    const Model *model = step->checkpoint->model;
+    for (size_t i = 0; i < model_layer_count(model); i++)
+        if (strcmp(model_layer_name(model, i), step->inputs[0]) == 0)
+            return model_layer_info(model, i).rank == 1;
+    return false;
+}
+
 static Status add_flatten(const Step *step) {
     static const OnnxAttribute order[] = {
         {.name = "perm", .kind = ONNX_INTS, .count = 4, .values = {0, 2, 3, 1}}, {0}};
     char turned[NAME];
+    if (reads_row(step)) return add_nothing(step);
     snprintf(turned, sizeof turned, "%s/turned", step->name);
     add_node(step, "Transpose", step->inputs[0], turned, order);
     add_node(step, "Flatten", turned, step->name, NULL);
@@ -218,12 +234,6 @@ static Status add_leaky(const Step *step) {
     const OnnxAttribute attributes[] = {
         {.name = "alpha", .kind = ONNX_FLOAT, .number = number_of(step, "alpha")}, {0}};
     add_node(step, "LeakyRelu", step->inputs[0], step->name, attributes);
-    return STATUS_OK;
-}
-
-/* Dropout does nothing when the network predicts. */
-static Status add_nothing(const Step *step) {
-    add_node(step, "Identity", step->inputs[0], step->name, NULL);
     return STATUS_OK;
 }
 

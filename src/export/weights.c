@@ -14,6 +14,7 @@
 #include "export/formats.h"
 #include "mnist_dist/base/h5file.h"
 #include "mnist_dist/base/safefile.h"
+#include "mnist_dist/data/split.h"
 
 enum { NAME = 128 };
 
@@ -22,12 +23,15 @@ bool weights_has_optimizer(const OptimizerOptions *options) {
 }
 
 double weights_learning_rate(const Checkpoint *checkpoint) {
-    const History *history = &checkpoint->history;
-    if (checkpoint->config.schedule.kind == SCHEDULE_PLATEAU && checkpoint->progress.step > 0)
-        return checkpoint->progress.plateau.rate;
-    if (history->steps.count > 0)
-        return history_step(history, history->steps.count - 1, STEP_LEARNING_RATE);
-    return config_base_rate(&checkpoint->config);
+    const Config *config = &checkpoint->config;
+    Split split;
+    Status status = split_count(&split, checkpoint->train_rows, (size_t)config->data.folds,
+                                (size_t)config_held_out_fold(config));
+    if (status == STATUS_OK)
+        return config_rate(config, &checkpoint->progress,
+                           config_epoch_steps(config, split.train_count));
+    status_clear(); /* an imported checkpoint knows of no rows */
+    return config_base_rate(config);
 }
 
 Status weights_check_name(const char *path, const char *ending) {

@@ -6,8 +6,8 @@
 /* Writes a file as `export_weights` does, at a path of the caller's that no one else looks at. */
 Status weights_write(const Checkpoint *checkpoint, const char *path);
 
-/* The learning rate that the checkpoint's next step has, as near as the checkpoint knows:
- * plateau's, or that of its last step. */
+/* The learning rate that the next step of the checkpoint's run has; of an imported one, that a run
+ * would start with. */
 double weights_learning_rate(const Checkpoint *checkpoint);
 
 /* Whether Keras has this optimizer, so that its state can be taken along. */

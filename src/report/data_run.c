@@ -22,14 +22,18 @@ static json_t *headline_data(const RunRecord *record) {
                      "fingerprint", record->data_fingerprint, "rows",
                      (json_int_t)record->labelled_rows, "train_rows",
                      count_or_null(record, predictions->train_rows), "validation_rows",
-                     count_or_null(record, predictions->validation.count));
+                     count_or_null(record, predictions->held_out));
 }
 
+/* Counted where all held-out images are there; of more, their share of them. */
 static json_t *hits_or_null(const RunRecord *record) {
+    const Predictions *predictions = &record->predictions;
     Confusion confusion;
-    json_int_t hits = 0;
-    predictions_confusion(&confusion, &record->predictions);
-    for (int i = 0; i < DIGIT_CLASSES; i++) hits += confusion.cells[i][i];
+    double hits = 0;
+    predictions_confusion(&confusion, predictions);
+    for (int i = 0; i < DIGIT_CLASSES; i++) hits += (double)confusion.cells[i][i];
+    if (predictions->held_out > predictions->validation.count)
+        hits = round(record_figure(record, FIGURE_VAL_ACCURACY) * (double)predictions->held_out);
     return count_or_null(record, (size_t)hits);
 }
 
@@ -39,7 +43,7 @@ static json_t *headline(const RunRecord *record) {
         "{s:o,s:o,s:o,s:o,s:I,s:I,s:I,s:I,s:o,s:o,s:i,s:i,s:I,s:o,s:o,s:o,s:o,s:s,s:o}",
         "val_accuracy", data_number(record_figure(record, FIGURE_VAL_ACCURACY)), "val_loss",
         data_number(record_figure(record, FIGURE_VAL_LOSS)), "val_correct", hits_or_null(record),
-        "val_count", count_or_null(record, record->predictions.validation.count), "best_epoch",
+        "val_count", count_or_null(record, record->predictions.held_out), "best_epoch",
         (json_int_t)progress->best_epoch, "epochs", (json_int_t)progress->epoch, "epochs_planned",
         (json_int_t)record->config.training.epochs, "steps", (json_int_t)progress->step, "seconds",
         data_number(record_figure(record, FIGURE_SECONDS)), "images_per_second",

@@ -7,6 +7,8 @@
 
 #include "mnist_dist/base/memory.h"
 
+enum { GROUPS_MOST_FOLDS = 1000 /* data.folds */ };
+
 static bool is_of_seed(const char *key) {
     return strcmp(key, "training.seed") == 0 || strcmp(key, "data.fold") == 0;
 }
@@ -127,14 +129,32 @@ bool records_paired(PairedCounts *counts, const RunRecord *a, const RunRecord *b
            paired_add(counts, &a->predictions, &b->predictions);
 }
 
+/* Whether the part of the rows that it holds out is that of one of the runs before. */
+static bool holds_out_again(const RunRecord *const before[], size_t count, const RunRecord *run) {
+    for (size_t i = 0; i < count; i++)
+        if (config_held_out_fold(&before[i]->config) == config_held_out_fold(&run->config))
+            return true;
+    return false;
+}
+
+/* The first run of this seed; NULL if there is none. */
+static const RunRecord *run_of_seed(const RunGroup *group, const RunRecord records[],
+                                    int64_t seed) {
+    for (size_t i = 0; i < group->run_count; i++)
+        if (records[group->runs[i]].config.training.seed == seed) return &records[group->runs[i]];
+    return NULL;
+}
+
 bool groups_paired(PairedCounts *counts, const RunGroup *a, const RunGroup *b,
                    const RunRecord records[]) {
-    bool any = false;
-    for (size_t i = 0; i < a->run_count; i++)
-        for (size_t k = 0; k < b->run_count; k++) {
-            const RunRecord *one = &records[a->runs[i]], *other = &records[b->runs[k]];
-            if (one->config.training.seed != other->config.training.seed) continue;
-            any = records_paired(counts, one, other) || any;
-        }
-    return any;
+    const RunRecord *before[GROUPS_MOST_FOLDS];
+    size_t pairs = 0;
+    for (size_t i = 0; i < a->run_count && pairs < GROUPS_MOST_FOLDS; i++) {
+        const RunRecord *one = &records[a->runs[i]];
+        const RunRecord *other = run_of_seed(b, records, one->config.training.seed);
+        if (other != NULL && !holds_out_again(before, pairs, one) &&
+            records_paired(counts, one, other))
+            before[pairs++] = one;
+    }
+    return pairs > 0;
 }

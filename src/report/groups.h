@@ -35,7 +35,8 @@ double record_figure(const RunRecord *record, Figure figure);
 Spread group_spread(const RunGroup *group, const RunRecord records[], Figure figure);
 
 /* Two groups, over the seeds that both have with the same held-out rows; false if there are none.
- */
+ * Each held-out part is counted once, by the first of the seeds that have it: a test takes images
+ * for independent, and the same image under another seed is not. */
 bool groups_paired(PairedCounts *counts, const RunGroup *a, const RunGroup *b,
                    const RunRecord records[]);
 

@@ -107,14 +107,28 @@ static void read_history(RunRecord *record) {
     record->history = history;
 }
 
+static void note_rest(RunRecord *record, const char *path) {
+    const Predictions *predictions = &record->predictions;
+    if (predictions->held_out > predictions->validation.count)
+        note_missing(record,
+                     "%s has the first %zu of %llu held-out digits: pictures, confusion matrix and "
+                     "calibration are of those",
+                     path, predictions->validation.count,
+                     (unsigned long long)predictions->held_out);
+}
+
 static void read_predictions(RunRecord *record) {
     static const char LOST[] = "no confusion matrix and no errors. Train with the run's own "
                                "configuration, --out and --resume CHECKPOINT, its newest: that "
                                "trains no more and writes the file";
+    static const char AWAITED[] = "the confusion matrix and the errors come with the run's end, or "
+                                  "with its checkpoints under output.report=checkpoints";
     char path[PATH_MAX];
+    bool ended = record->progress.status == RUN_FINISHED;
     join(path, record, "predictions.h5");
     if (access(path, F_OK) != 0) {
-        note_missing(record, "%s is not there: %s", path, LOST);
+        note_missing(record, "%s is not there%s: %s", path, ended ? "" : " yet",
+                     ended ? LOST : AWAITED);
         return;
     }
     record->has_predictions = predictions_read(&record->predictions, path) == STATUS_OK;
@@ -125,6 +139,7 @@ static void read_predictions(RunRecord *record) {
                      "%s is of epoch %llu, and epoch %llu was better: errors and confusion matrix "
                      "are of the former",
                      path, epoch, best);
+    note_rest(record, path);
 }
 
 Status run_record_read(RunRecord *record, const char *directory) {

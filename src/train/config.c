@@ -1,10 +1,12 @@
 /* Defaults, one assignment, checks across keys, and the comparison at a resume. */
 #include "mnist_dist/train/config.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "config_keys.h"
+#include "mnist_dist/base/shard.h"
 
 enum { NAME = 128 }; /* longer than any key */
 
@@ -199,6 +201,24 @@ Status config_compare(const Config *saved, const Config *now, const char *checkp
                            checkpoint, key->name, then_text, now_text, key->name, then_text);
     }
     return STATUS_OK;
+}
+
+uint64_t config_epoch_batches(const Config *config, uint64_t rows) {
+    const uint64_t batch = (uint64_t)config->training.batch_size;
+    return config->training.drop_last && rows >= batch ? rows / batch : shard_capacity(rows, batch);
+}
+
+uint64_t config_epoch_steps(const Config *config, uint64_t rows) {
+    return shard_capacity(config_epoch_batches(config, rows),
+                          (uint64_t)config->training.accumulate);
+}
+
+double config_rate(const Config *config, const Progress *progress, uint64_t steps_per_epoch) {
+    const ScheduleWhere where = {progress->step, steps_per_epoch,
+                                 (uint64_t)config->training.epochs * steps_per_epoch};
+    const double rate =
+        schedule_rate(&config->schedule, config_base_rate(config), &where, &progress->plateau);
+    return ldexp(rate, -(int)progress->setbacks);
 }
 
 int64_t config_held_out_fold(const Config *config) {

@@ -34,6 +34,7 @@ static void images_free(LabelledImages *images) {
 Status predictions_new(Predictions *predictions, size_t validation, size_t augmented) {
     Status status;
     memset(predictions, 0, sizeof *predictions);
+    predictions->held_out = validation;
     TRY(images_new(&predictions->validation, validation));
     TRY(images_new(&predictions->augmented, augmented));
     TRY(MEMORY_NEW(&predictions->probabilities, validation * DIGIT_CLASSES));
@@ -75,6 +76,7 @@ static Status write_content(H5File *file, const Predictions *predictions) {
     Status status;
     TRY(h5file_set_i64(file, "/", "epoch", (int64_t)predictions->epoch));
     TRY(h5file_set_i64(file, "/", "train_rows", (int64_t)predictions->train_rows));
+    TRY(h5file_set_i64(file, "/", "held_out", (int64_t)predictions->held_out));
     TRY(write_images(file, VALIDATION, &predictions->validation));
     TRY(write_images(file, AUGMENTED, &predictions->augmented));
     TRY(h5file_write(file, place(name, VALIDATION, "probabilities"), H5_F32, 2, dims,
@@ -130,6 +132,21 @@ static Status check_probabilities(const Predictions *predictions, const char *pa
     return STATUS_OK;
 }
 
+/* Older files did not say: they have all, or the first of more. */
+static Status read_held_out(Predictions *predictions, H5File *file, const char *path) {
+    const size_t count = predictions->validation.count;
+    int64_t rows = (int64_t)count;
+    Status status = STATUS_OK;
+    if (h5file_has_attribute(file, "/", "held_out"))
+        TRY(h5file_get_i64(&rows, file, "/", "held_out"));
+    if (rows < (int64_t)count)
+        TRY(status_fail(STATUS_DATA, "%s: /@held_out: is less than the %zu rows that it has", path,
+                        count));
+    predictions->held_out = (uint64_t)rows;
+cleanup:
+    return status;
+}
+
 static Status read_content(Predictions *predictions, H5File *file, const char *path) {
     char name[NAME];
     size_t validation = 0, augmented = 0;
@@ -142,6 +159,7 @@ static Status read_content(Predictions *predictions, H5File *file, const char *p
     TRY(h5file_get_i64(&rows, file, "/", "train_rows"));
     predictions->epoch = (uint64_t)epoch;
     predictions->train_rows = (uint64_t)rows;
+    TRY(read_held_out(predictions, file, path));
     TRY(read_images(&predictions->validation, file, VALIDATION));
     TRY(read_images(&predictions->augmented, file, AUGMENTED));
     const size_t dims[] = {validation, DIGIT_CLASSES};

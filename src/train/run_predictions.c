@@ -74,6 +74,7 @@ static Status write_predictions(const Run *run, const float *probabilities) {
     if (status != STATUS_OK) return status;
     predictions.epoch = run->trainer->progress.best_epoch;
     predictions.train_rows = split->train_count;
+    predictions.held_out = split->validation_count;
     TRY(copy_validation(&predictions, &validation));
     memcpy(predictions.probabilities, probabilities,
            predictions.validation.count * DIGIT_CLASSES * sizeof *probabilities);

@@ -15,9 +15,7 @@
 #include "window.h"
 
 size_t trainer_epoch_batches(const Trainer *trainer) {
-    const TrainingOptions *training = &trainer->config->training;
-    size_t batch = (size_t)training->batch_size, rows = trainer->source.sampler.count;
-    return training->drop_last && rows >= batch ? rows / batch : shard_capacity(rows, batch);
+    return config_epoch_batches(trainer->config, trainer->source.sampler.count);
 }
 
 static size_t own_shards(const Trainer *trainer) {
@@ -203,14 +201,6 @@ static Tally sum_reports(const Trainer *trainer, Request *request) {
     return tally_sum(tallies, shards);
 }
 
-static double next_rate(const Trainer *trainer) {
-    ScheduleWhere where = {trainer->progress.step, trainer->steps_per_epoch,
-                           (uint64_t)trainer->config->training.epochs * trainer->steps_per_epoch};
-    double rate = schedule_rate(&trainer->config->schedule, config_base_rate(trainer->config),
-                                &where, &trainer->progress.plateau);
-    return ldexp(rate, -(int)trainer->progress.setbacks);
-}
-
 Status trainer_begin_epoch(Trainer *trainer) {
     size_t left = trainer->steps_per_epoch - trainer->progress.epoch_step;
     return comm_agree(trainer->comm, history_reserve(&trainer->history, 1, left));
@@ -259,7 +249,7 @@ Status trainer_step(Trainer *trainer, Request *request) {
     lap(&trainer->times, PHASE_SYNC, &since);
 
     heartbeat_phase(PHASE_OPTIMIZER);
-    trainer->rate = next_rate(trainer);
+    trainer->rate = config_rate(trainer->config, &trainer->progress, trainer->steps_per_epoch);
     trainer_update(trainer, norm);
     lap(&trainer->times, PHASE_OPTIMIZER, &since);
     heartbeat_phase(PHASE_SYNC);

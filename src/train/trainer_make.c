@@ -114,8 +114,7 @@ Status trainer_new(Trainer **out, Comm *comm, Pool *pool, const Config *config, 
                    .augmentation = config->augmentation,
                    .label_smoothing = config->training.label_smoothing},
     };
-    trainer->steps_per_epoch =
-        shard_capacity(trainer_epoch_batches(trainer), (size_t)config->training.accumulate);
+    trainer->steps_per_epoch = config_epoch_steps(config, trainer->source.sampler.count);
     TRY(make_window(trainer, workload));
     TRY(make_sync(trainer));
     TRY(comm_agree(comm, allocate(trainer)));

@@ -125,6 +125,9 @@ rc=0
 wait $job || rc=$?
 [ $rc -eq 75 ] || fail "exit code $rc, not 75, of a run that was stopped"
 says slow/report.html 'r["status"], "confusion" in r' "('stopped', True)"
+rm slow/predictions.h5 # as of a run whose page is made at its end
+"$program" report slow >/dev/null 2>err.txt || fail "no page of a stopped run"
+grep -q 'slow/predictions.h5 is not there yet: .* come with the run.s end' err.txt || fail "awaited predictions: $(cat err.txt)"
 
 # A page that cannot be made is a warning, never a failed training.
 mkdir -p blocked/report.html

@@ -21,6 +21,7 @@ model:
     - conv 3x3 12 valid
     - relu
     - globalavgpool
+    - flatten
     - dropout 0.1
     - dense 20 nobias
     - batchnorm

@@ -22,6 +22,9 @@ done
 grep -q 'other-1' "runs/compare-$compare/report.html" || fail "the page lacks a run"
 echo "an array of four and its page: same"
 
+mkdir "my tools" # a path with a blank reaches the job that follows, too
+ln -s "$(realpath "$program")" "my tools/mnist_dist"
+export MNIST_DIST="$PWD/my tools/mnist_dist"
 ensemble=$(submit --array=0-2 --ntasks=2 jobs/ensemble.sbatch --config one.yaml "${short[@]}")
 wait_for 120 ended ensemble
 for seed in 0 1 2; do

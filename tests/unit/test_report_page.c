@@ -123,6 +123,18 @@ static void data_are_plain_json(void **state) {
     run_record_free(&record);
 }
 
+/* Three of eight are shown; the accuracy is of all. */
+static void held_out_images_that_are_not_shown_count(void **state) {
+    (void)state;
+    char *text;
+    RunRecord record = example("large", 0, 0.001);
+    record.predictions.held_out = 8;
+    assert_int_equal(data_text_of_runs(&text, &record, 1), STATUS_OK);
+    assert_has(text, "\"val_correct\":6,\"val_count\":8");
+    free(text);
+    run_record_free(&record);
+}
+
 static void a_run_without_predictions_has_its_curves(void **state) {
     (void)state;
     char *text;
@@ -183,6 +195,23 @@ static void seeds_make_a_group(void **state) {
     for (int i = 0; i < 3; i++) run_record_free(&records[i]);
 }
 
+/* Seeds 0 and 1 of two configurations, all of which hold out the same part. */
+static void a_part_that_seeds_share_counts_once(void **state) {
+    (void)state;
+    RunRecord records[] = {example("a", 0, 0.001), example("b", 0, 0.01), example("c", 1, 0.001),
+                           example("d", 1, 0.01)};
+    for (int shared = 0; shared < 2; shared++) {
+        RunGroups groups;
+        PairedCounts counts = {0};
+        for (int i = 0; i < 4; i++) records[i].config.data.fold = shared ? 0 : -1;
+        assert_int_equal(groups_of(&groups, records, 4), STATUS_OK);
+        assert_true(groups_paired(&counts, &groups.groups[0], &groups.groups[1], records));
+        assert_int_equal(counts.both + counts.neither, shared ? 3 : 6);
+        groups_free(&groups);
+    }
+    for (int i = 0; i < 4; i++) run_record_free(&records[i]);
+}
+
 static void a_comparison_has_differing_keys_alone(void **state) {
     (void)state;
     char *text;
@@ -222,9 +251,11 @@ int main(void) {
         cmocka_unit_test(titles_are_escaped),
         cmocka_unit_test(base64_is_that_of_the_standard),
         cmocka_unit_test(data_are_plain_json),
+        cmocka_unit_test(held_out_images_that_are_not_shown_count),
         cmocka_unit_test(a_run_without_predictions_has_its_curves),
         cmocka_unit_test(many_steps_are_thinned_to_means),
         cmocka_unit_test(seeds_make_a_group),
+        cmocka_unit_test(a_part_that_seeds_share_counts_once),
         cmocka_unit_test(a_comparison_has_differing_keys_alone),
         cmocka_unit_test_setup_teardown(the_page_is_whole, enter_folder, leave_folder),
     };

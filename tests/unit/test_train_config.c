@@ -172,7 +172,9 @@ static void test_recipes_are_read_and_checked(void **state) {
                                  "best",
                                  "study/pooled",
                                  "study/ten-layers",
-                                 "study/ten-layers-16"};
+                                 "study/ten-layers-16",
+                                 "study/wide",
+                                 "study/less-dropout"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char path[512];
         Config config;

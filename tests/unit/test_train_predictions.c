@@ -27,6 +27,7 @@ static void write_example(size_t validation, size_t augmented) {
     assert_int_equal(predictions_new(&predictions, validation, augmented), STATUS_OK);
     predictions.epoch = 7;
     predictions.train_rows = 37800;
+    predictions.held_out = validation + 5;
     fill(&predictions.validation, 1);
     fill(&predictions.augmented, 99);
     for (size_t i = 0; i < validation * DIGIT_CLASSES; i++)
@@ -42,6 +43,7 @@ static void what_is_written_is_read(void **state) {
     assert_int_equal(predictions_read(&predictions, "predictions.h5"), STATUS_OK);
     assert_int_equal(predictions.epoch, 7);
     assert_int_equal(predictions.train_rows, 37800);
+    assert_int_equal(predictions.held_out, 17);
     assert_int_equal(predictions.validation.count, 12);
     assert_int_equal(predictions.augmented.count, 3);
     assert_int_equal(predictions.validation.rows[11], 100011);
@@ -96,6 +98,16 @@ static void damage_is_one_line(void **state) {
     assert_refused();
 }
 
+static void more_than_were_held_out_are_refused(void **state) {
+    (void)state;
+    Predictions predictions;
+    assert_int_equal(predictions_new(&predictions, 2, 0), STATUS_OK);
+    predictions.held_out = 1;
+    assert_int_equal(predictions_write(&predictions, "predictions.h5"), STATUS_OK);
+    predictions_free(&predictions);
+    assert_refused();
+}
+
 static void a_label_out_of_range_is_refused(void **state) {
     (void)state;
     Predictions predictions;
@@ -124,6 +136,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(what_is_written_is_read, enter_folder, leave_folder),
         cmocka_unit_test_setup_teardown(none_held_out_is_fine, enter_folder, leave_folder),
         cmocka_unit_test_setup_teardown(damage_is_one_line, enter_folder, leave_folder),
+        cmocka_unit_test_setup_teardown(more_than_were_held_out_are_refused, enter_folder,
+                                        leave_folder),
         cmocka_unit_test_setup_teardown(a_label_out_of_range_is_refused, enter_folder,
                                         leave_folder),
         cmocka_unit_test_setup_teardown(a_probability_out_of_range_is_refused, enter_folder,

@@ -18,6 +18,7 @@
 #include "mnist_dist/nn/model.h"
 #include "mnist_dist/train/average.h"
 #include "mnist_dist/train/optimizer.h"
+#include "mnist_dist/train/progress.h"
 #include "mnist_dist/train/schedule.h"
 
 enum { CONFIG_MAX_SHARDS = 4096 };
@@ -114,6 +115,13 @@ Status config_check(const Config *config);
 
 /* The schedule's base rate: optimizer.learning_rate, scaled to the samples of a whole step. */
 double config_base_rate(const Config *config);
+
+/* Global batches, and optimizer steps, of an epoch of so many training rows. */
+uint64_t config_epoch_batches(const Config *config, uint64_t rows);
+uint64_t config_epoch_steps(const Config *config, uint64_t rows);
+
+/* The learning rate of the step that follows: the schedule's, halved at each setback. */
+double config_rate(const Config *config, const Progress *progress, uint64_t steps_per_epoch);
 
 /* The part of the rows that is held out: data.fold, or the seed modulo data.folds; 0 if none is. */
 int64_t config_held_out_fold(const Config *config);

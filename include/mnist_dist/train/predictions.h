@@ -1,6 +1,6 @@
 /* predictions.h5: what a run's best network says of each held-out image, for the run's page.
  *
- *     /@epoch, /@train_rows
+ *     /@epoch, /@train_rows, /@held_out
  *     /validation/rows (n) u32, labels (n) u8, images (n,28,28) u8, probabilities (n,10) f32
  *     /augmented/rows (k) u32, labels (k) u8, images (k,28,28) u8   training images as they were
  * fed
@@ -25,11 +25,12 @@ typedef struct LabelledImages {
 typedef struct Predictions {
     uint64_t epoch;      /* of the network, from 1; 0 if no epoch is done */
     uint64_t train_rows; /* rows that were trained on */
+    uint64_t held_out;   /* rows that were not, of which `validation` has the first */
     LabelledImages validation, augmented;
     float *probabilities; /* (validation.count, 10) */
 } Predictions;
 
-/* Makes room for so many, zeroed. Nothing is left on failure. */
+/* Makes room for so many, zeroed, which are all that were held out. Nothing is left on failure. */
 Status predictions_new(Predictions *predictions, size_t validation, size_t augmented);
 void predictions_free(Predictions *predictions); /* harmless on a zeroed struct */
 

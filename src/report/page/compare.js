@@ -111,7 +111,7 @@ function showTests(section, { runs, comparison }) {
   }
   const tests = groups.length || pairs.length;
   append(section, [
-    groups.length ? testTable('Configurations, over the seeds that both have', groups, (i) => comparison.groups[i].name) : null,
+    groups.length ? testTable('Configurations, over the seeds that both have, each held-out digit once', groups, (i) => comparison.groups[i].name) : null,
     tests > 1 ? el('p', { class: 'note' }, `With ${tests} comparisons, at least one would fall below 0.05 by chance alone in about ${Math.round(100 * (1 - 0.95 ** tests))} of 100 cases: trust a small p more than a single one just below 0.05.`) : null,
     groups.length && pairs.length ? el('details', {}, el('summary', {}, `Run by run (${pairs.length})`), testTable('Pairs of runs on the same held-out digits', pairs, (i) => runs[i].name)) : null,
     !groups.length ? testTable('Pairs of runs on the same held-out digits', pairs, (i) => runs[i].name) : null,

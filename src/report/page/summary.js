@@ -21,7 +21,7 @@ function showResult(section, run) {
         headline.val_count
           ? el('span', { class: 'big-words' }, `of the held-out digits read right: ${count(headline.val_correct)} of ${count(headline.val_count)}, `,
             el('a', { href: '#errors' }, plural(wrong, 'error')))
-          : el('span', { class: 'big-words' }, 'No digits were held out, or none have been judged yet.')),
+          : el('span', { class: 'big-words' }, known(headline.val_accuracy) ? 'of the held-out digits read right.' : 'No digits were held out, or none have been judged yet.')),
       facts([
         ['Validation loss', figure(headline.val_loss, 3)],
         ['Best epoch', count(headline.best_epoch), `${count(headline.epochs)} of ${count(headline.epochs_planned)} trained`],
