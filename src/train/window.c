@@ -2,10 +2,11 @@
  *
  * The memory holds a Seat for each rank of the node, then for each slot and rank the number of the
  * block whose share that rank has read into it, plus 1, then hashes of rows, then the slots. A slot
- * is overwritten once the block in it is before what every rank needs; that is never so for a rank
- * that goes back, so all ranks meet before they read anew. The readers do not call MPI. Refused:
- * one reader for the node, which many cores would wait for; a barrier per block, which makes every
- * rank wait for the slowest once more than the step does. */
+ * is overwritten once the block in it is before what every rank needs. A rank that goes back needs
+ * what may be overwritten in part, by those that had read ahead: so all ranks meet, forget what
+ * they have read, meet again and read anew. The readers do not call MPI. Refused: one reader for
+ * the node, which many cores would wait for; a barrier per block, which makes every rank wait for
+ * the slowest once more than the step does. */
 #include "window.h"
 
 #include <stdatomic.h>
@@ -173,16 +174,12 @@ static void end_reading(Window *window, bool waits) {
 
 /* Begins to read the next block if it has a place. */
 static void read_ahead(Window *window) {
-    _Atomic uint64_t *have = have_of(window, window->next, window->share.i);
     end_reading(window, false);
     if (window->busy || window->failure != STATUS_OK || !has_place(window, window->next)) return;
-    if (atomic_load(have) != window->next + 1) {
-        atomic_store(have, 0);
-        window->reading = window->next;
-        window->busy = true;
-        background_start(window->background, read_share, window);
-    }
-    window->next++;
+    atomic_store(have_of(window, window->next, window->share.i), 0);
+    window->reading = window->next++;
+    window->busy = true;
+    background_start(window->background, read_share, window);
 }
 
 static bool is_ready(Window *window, uint64_t last) {
@@ -212,12 +209,25 @@ static void nap(const Window *window) {
     if (!window->busy) heartbeat_goes_on();
 }
 
-/* **Collective.** */
+/* **Collective.** What this rank has read may be overwritten by its neighbours' shares of later
+ * blocks, which are cut elsewhere, so that none of it counts. Not before all are here, since one
+ * that is not still waits for it. */
 static void go_back(Window *window, uint64_t first) {
     end_reading(window, true);
+    comm_node_barrier(window->workload->comm);
+    for (size_t slot = 0; slot < window->view.slots; slot++)
+        atomic_store(have_of(window, slot, window->share.i), 0);
     atomic_store(&window->seats[window->share.i].needs, first);
     window->next = window->ready = first;
     comm_node_barrier(window->workload->comm);
+}
+
+/* A block that is left out may not be written any more once the others are told so. */
+static void go_on(Window *window, uint64_t first) {
+    if (window->busy && window->reading < first) end_reading(window, true);
+    atomic_store(&window->seats[window->share.i].needs, first);
+    if (window->next < first) window->next = first;
+    if (window->ready < first) window->ready = first;
 }
 
 bool window_hold(Window *window, uint32_t epoch, uint64_t begin, uint64_t end) {
@@ -226,11 +236,8 @@ bool window_hold(Window *window, uint32_t epoch, uint64_t begin, uint64_t end) {
     const uint64_t last = sampler_sequence(sampler, epoch, last_place);
     const uint64_t first =
         sampler_sequence(sampler, epoch, sampler_place(sampler, epoch, begin).place);
-    Seat *own = &window->seats[window->share.i];
-    if (first < atomic_load(&own->needs)) go_back(window, first);
-    atomic_store(&own->needs, first);
-    if (window->next < first) window->next = first;
-    if (window->ready < first) window->ready = first;
+    const bool back = first < atomic_load(&window->seats[window->share.i].needs);
+    (back ? go_back : go_on)(window, first);
     for (;;) {
         read_ahead(window);
         if (is_ready(window, last)) return true;
