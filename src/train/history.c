@@ -66,6 +66,7 @@ cleanup:
 static Status series_reserve(Series *series, size_t more) {
     Series grown;
     if (series->capacity - series->count >= more) return STATUS_OK;
+    if (more > SIZE_MAX - series->count) return status_fail(STATUS_FAILED, "out of memory");
     Status status = series_new(&grown, series->quantities, series->count + more);
     if (status != STATUS_OK) return status;
     memcpy(grown.values, series->values,

@@ -150,7 +150,7 @@ void run_setback_adopt(const Run *run, const Checkpoint *checkpoint, const char 
 
 /* Rank 0: writes predictions.h5 of the best network, whose probabilities (held out, 10) these are,
  * of the first RUN_SHOWN at least; warns if it cannot. */
-void run_write_predictions(const Run *run, const float *probabilities);
+void run_write_predictions(Run *run, const float *probabilities);
 
 /* **Collective.** Checks the state (trainer_check), then starts to write a checkpoint marked `mark`
  * (and best.h5 first, if `best`), metrics.h5 and metrics.csv, and to make the page if output.report

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mnist_dist/base/h5file.h"
 #include "mnist_dist/base/log.h"
 #include "mnist_dist/base/memory.h"
 #include "mnist_dist/base/minmax.h"
@@ -86,7 +87,9 @@ cleanup:
     return status;
 }
 
-void run_write_predictions(const Run *run, const float *probabilities) {
+/* The run's writer is within libhdf5 as well, which not every build of it allows. */
+void run_write_predictions(Run *run, const float *probabilities) {
+    if (!h5file_is_threadsafe()) run_settle(run);
     if (write_predictions(run, probabilities) == STATUS_OK) return;
     log_warning("%s; the run's page will lack it", status_message());
     status_clear();

@@ -37,6 +37,12 @@ Status run_find_named(Checkpoint *checkpoint, const Run *run, const char *path) 
     return status == STATUS_OK ? check_resume(run, checkpoint, path) : status;
 }
 
+/* What messages call the checkpoint: the one that was named, or the run whose newest it is. */
+static const char *resumed_from(const Run *run) {
+    bool named = run_resume_kind(run->request) == RESUME_CHECKPOINT;
+    return named ? run->request->resume : run->directory;
+}
+
 /* Rank 0: the data must be the rows that the run began with, since their numbers name random
  * streams and the split. */
 static Status check_data(const Run *run, const Checkpoint *checkpoint) {
@@ -49,6 +55,27 @@ static Status check_data(const Run *run, const Checkpoint *checkpoint) {
                        "checkpoint's is %.8s); give that file with --data, or train anew with "
                        "--resume never",
                        run->config->data.path, info->fingerprint, checkpoint->data_fingerprint);
+}
+
+/* Rank 0: a checkpoint that somebody has edited may say what no run comes to, and the step and the
+ * history rely on it. */
+static Status check_progress(const Run *run, const Checkpoint *checkpoint) {
+    const Progress *progress = &checkpoint->progress;
+    const uint64_t each = run->trainer->steps_per_epoch;
+    if (progress->epoch_step <= each && progress->step >= progress->epoch_step &&
+        (progress->step - progress->epoch_step) / each == progress->epoch &&
+        (progress->step - progress->epoch_step) % each == 0 &&
+        checkpoint->history.steps.count == progress->step &&
+        checkpoint->history.epochs.count == progress->epoch)
+        return STATUS_OK;
+    return status_fail(
+        STATUS_CHECKPOINT,
+        "%s: step %llu, epoch %llu and its step %llu do not belong together, or not to a history "
+        "of "
+        "%zu steps and %zu epochs; resume from another, or train anew with --resume never",
+        resumed_from(run), (unsigned long long)progress->step, (unsigned long long)progress->epoch,
+        (unsigned long long)progress->epoch_step, checkpoint->history.steps.count,
+        checkpoint->history.epochs.count);
 }
 
 /* Rank 0: a run that goes on with its training says where it did. */
@@ -72,6 +99,7 @@ static Status fill_trainer(Run *run, Checkpoint *checkpoint) {
     Trainer *trainer = run->trainer;
     size_t bytes = model_parameter_count(run->model) * sizeof(float);
     Status status = check_data(run, checkpoint);
+    if (status == STATUS_OK) status = check_progress(run, checkpoint);
     if (status != STATUS_OK) return status;
     run_warn_of_kernels(run, checkpoint);
     trainer->progress = checkpoint->progress;
@@ -79,7 +107,8 @@ static Status fill_trainer(Run *run, Checkpoint *checkpoint) {
         return status_fail(STATUS_CHECKPOINT,
                            "%s: the checkpoint's weights are %s, at odds with its average.kind; "
                            "resume from another, or train anew with --resume never",
-                           run->directory, checkpoint->live != NULL ? "an average" : "no average");
+                           resumed_from(run),
+                           checkpoint->live != NULL ? "an average" : "no average");
     memcpy(trainer->params, checkpoint->live != NULL ? checkpoint->live : checkpoint->params,
            bytes);
     if (checkpoint->live != NULL) memcpy(trainer->average, checkpoint->params, bytes);

@@ -119,6 +119,7 @@ Status run_set_back(Run *run) {
     TRY(run_note_restart(run, diverged));
     announce(run, reason);
     if (comm_rank(run->comm) == 0) best_is_gone = prune_branch(run, best);
+    run->lacks_best |= best_is_gone && progress->best_epoch > 0;
     status = run_save(run, RUN_UNDER_WAY, best_is_gone && run_best_is_current(progress));
 cleanup:
     return status;

@@ -48,3 +48,18 @@ train 2 "${quick[@]}" --out whole --resume "${steps[0]}" >out.txt
 # Keys that change the answer may not differ; the others may.
 expect_error 2 'training\.batch_size' \
     mpirun -np 1 -quiet "$program" train "${quick[@]}" --out again-0 training.batch_size=30
+
+# What somebody has edited into what no run comes to is refused, and touches no memory.
+edit() {
+    tail -c +513 "${steps[0]}" >edited.h5 # without its seal
+    /usr/bin/python3 -c "import h5py; file = h5py.File('edited.h5', 'r+'); $1"
+}
+for change in 'file["training"].attrs["epoch_step"] += 5' 'file["training"].attrs["epoch_step"] = 1 << 40' \
+    'file["training"].attrs["step"] -= 1' 'file["training"].attrs["epoch"] += 1'; do
+    edit "$change"
+    rc=0
+    train 2 "${quick[@]}" --out edited --resume edited.h5 >out.txt 2>&1 || rc=$?
+    [ "$rc" -eq 4 ] || fail "$change: exit code $rc"
+    grep -Eq 'edited\.h5: step [0-9]+, epoch [0-9]+ and its step [0-9]+ do not belong together' out.txt ||
+        { cat out.txt; fail "$change: another line"; }
+done
