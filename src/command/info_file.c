@@ -128,7 +128,8 @@ static Status describe_predictions(Facts *facts, const char *path) {
     start_file(facts, path, "predictions for the held-out rows");
     facts_text(facts, "verified", "digests and structure; labels and probabilities are in range");
     facts_count(facts, "epoch", (int64_t)predictions.epoch);
-    facts_count(facts, "held_out_rows", (int64_t)predictions.validation.count);
+    facts_count(facts, "held_out_rows", (int64_t)predictions.held_out);
+    facts_count(facts, "held_out_images", (int64_t)predictions.validation.count);
     facts_count(facts, "trained_rows", (int64_t)predictions.train_rows);
     facts_count(facts, "augmented_images", (int64_t)predictions.augmented.count);
     predictions_free(&predictions);

@@ -162,7 +162,8 @@ static double add_history(Composer *composer, const Checkpoint *checkpoint) {
 
 /* ---- Pictures -------------------------------------------------------------------------------- */
 
-/* A whole file of the folder, of `most` bytes; NULL if it is not there, or not to be had. */
+/* A whole file of the folder, of at most `most` bytes; NULL if it is not there, or not to be had.
+ */
 static char *read_file(size_t *count, const char *directory, const char *name, size_t most) {
     char path[PATH_MAX], *bytes = NULL;
     if (snprintf(path, sizeof path, "%s/%s", directory, name) >= PATH_MAX) return NULL;

@@ -25,7 +25,7 @@ static json_t *headline_data(const RunRecord *record) {
                      count_or_null(record, predictions->held_out));
 }
 
-/* Counted where all held-out images are there; of more, their share of them. */
+/* Counted if the file has all held-out images; else reckoned from the accuracy over all. */
 static json_t *hits_or_null(const RunRecord *record) {
     const Predictions *predictions = &record->predictions;
     Confusion confusion;

@@ -137,24 +137,16 @@ static bool holds_out_again(const RunRecord *const before[], size_t count, const
     return false;
 }
 
-/* The first run of this seed; NULL if there is none. */
-static const RunRecord *run_of_seed(const RunGroup *group, const RunRecord records[],
-                                    int64_t seed) {
-    for (size_t i = 0; i < group->run_count; i++)
-        if (records[group->runs[i]].config.training.seed == seed) return &records[group->runs[i]];
-    return NULL;
-}
-
 bool groups_paired(PairedCounts *counts, const RunGroup *a, const RunGroup *b,
                    const RunRecord records[]) {
     const RunRecord *before[GROUPS_MOST_FOLDS];
     size_t pairs = 0;
-    for (size_t i = 0; i < a->run_count && pairs < GROUPS_MOST_FOLDS; i++) {
-        const RunRecord *one = &records[a->runs[i]];
-        const RunRecord *other = run_of_seed(b, records, one->config.training.seed);
-        if (other != NULL && !holds_out_again(before, pairs, one) &&
-            records_paired(counts, one, other))
-            before[pairs++] = one;
-    }
+    for (size_t i = 0; i < a->run_count; i++)
+        for (size_t k = 0; k < b->run_count && pairs < GROUPS_MOST_FOLDS; k++) {
+            const RunRecord *one = &records[a->runs[i]], *other = &records[b->runs[k]];
+            if (one->config.training.seed != other->config.training.seed) continue;
+            if (holds_out_again(before, pairs, one)) continue;
+            if (records_paired(counts, one, other)) before[pairs++] = one;
+        }
     return pairs > 0;
 }

@@ -109,10 +109,9 @@ Status run_finish(Run *run) {
         TRY(predict_test(run, params, probabilities, &test));
     TRY(run_save(run, RUN_FINISHED, false));
     if (run->lacks_best)
-        log_warning(
-            "%s: epoch %llu's best.h5 could not be written when it was made, and is not there "
-            "now; that network's weights are /training/best_params of the newest checkpoint",
-            run->checkpoints, (unsigned long long)run->trainer->progress.best_epoch);
+        log_warning("%s/best.h5 is missing, or of an epoch before %llu, the best; that network's "
+                    "weights are /training/best_params of the newest checkpoint",
+                    run->checkpoints, (unsigned long long)run->trainer->progress.best_epoch);
 cleanup:
     free(params);
     free(probabilities);

@@ -64,7 +64,7 @@ typedef struct Run {
     RunWriter *writer;     /* rank 0 */
     bool writing;          /* a write is under way, or its outcome has not been heard of */
     bool writes_best;      /* best.h5 is part of it */
-    bool lacks_best;       /* best.h5 could not be written */
+    bool lacks_best;       /* best.h5 is not progress.best_epoch's, as this process knows */
     uint64_t saved_step;   /* of the last checkpoint whose write was begun */
     int failed_saves;      /* in a row */
     double time_limit;     /* rank 0: of clock_seconds; INFINITY if there is none */

@@ -71,8 +71,7 @@ static Status check_progress(const Run *run, const Checkpoint *checkpoint) {
     return status_fail(
         STATUS_CHECKPOINT,
         "%s: step %llu, epoch %llu and its step %llu do not belong together, or not to a history "
-        "of "
-        "%zu steps and %zu epochs; resume from another, or train anew with --resume never",
+        "of %zu steps and %zu epochs; resume from another, or train anew with --resume never",
         resumed_from(run), (unsigned long long)progress->step, (unsigned long long)progress->epoch,
         (unsigned long long)progress->epoch_step, checkpoint->history.steps.count,
         checkpoint->history.epochs.count);

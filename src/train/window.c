@@ -210,14 +210,17 @@ static void nap(const Window *window) {
 }
 
 /* **Collective.** What this rank has read may be overwritten by its neighbours' shares of later
- * blocks, which are cut elsewhere, so that none of it counts. Not before all are here, since one
- * that is not still waits for it. */
+ * blocks, which are cut elsewhere, so that none of it counts: once all ranks are here, since one in
+ * an earlier call may wait for what this one has read. A block further on that could not be read is
+ * tried again when its turn comes. */
 static void go_back(Window *window, uint64_t first) {
     end_reading(window, true);
     comm_node_barrier(window->workload->comm);
     for (size_t slot = 0; slot < window->view.slots; slot++)
         atomic_store(have_of(window, slot, window->share.i), 0);
     atomic_store(&window->seats[window->share.i].needs, first);
+    atomic_store(&window->seats[window->share.i].failed, 0);
+    window->failure = STATUS_OK;
     window->next = window->ready = first;
     comm_node_barrier(window->workload->comm);
 }

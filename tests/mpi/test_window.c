@@ -156,11 +156,30 @@ static void what_cannot_be_read_is_told_by_who_cannot(void **state) {
     assert_on_all_ranks(comm_rank(comm) != 0 || flip());
 }
 
+/* Block 5 cannot be read; of an earlier one, asked for afterwards, it is found out anew. */
+static void going_back_tries_again_what_failed(void **state) {
+    (void)state;
+    Window *window = new_window();
+    assert_on_all_ranks(window_hold(window, 0, 0, STEP));
+    comm_barrier(comm);
+    assert_on_all_ranks(comm_rank(comm) != 0 || flip());
+    assert_on_all_ranks(!window_hold(window, 5, 0, STEP));
+    assert_on_all_ranks(comm_agree(comm, window_failure(window)) == STATUS_DATA);
+    status_clear();
+    assert_on_all_ranks(!window_hold(window, 2, 0, STEP));
+    assert_on_all_ranks(comm_agree(comm, window_failure(window)) == STATUS_DATA);
+    status_clear();
+    comm_barrier(comm);
+    window_destroy(window);
+    assert_on_all_ranks(comm_rank(comm) != 0 || flip());
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(rows_are_those_that_memory_holds),
     cmocka_unit_test(hashes_are_of_all_rows_once),
     cmocka_unit_test(too_little_memory_is_refused),
     cmocka_unit_test(what_cannot_be_read_is_told_by_who_cannot),
+    cmocka_unit_test(going_back_tries_again_what_failed),
 };
 
 RUN_ON_RANKS(tests, set_up, tear_down)

@@ -209,6 +209,19 @@ static void a_part_that_seeds_share_counts_once(void **state) {
         assert_int_equal(counts.both + counts.neither, shared ? 3 : 6);
         groups_free(&groups);
     }
+    /* One seed, two parts, each of which has a run of either configuration. */
+    RunGroups groups;
+    PairedCounts counts = {0};
+    for (int i = 0; i < 4; i++) {
+        records[i].config.training.seed = 0;
+        records[i].config.data.fold = i / 2;
+        for (int k = 0; k < 3; k++)
+            records[i].predictions.validation.rows[k] = (uint32_t)(10 * (i / 2) + k);
+    }
+    assert_int_equal(groups_of(&groups, records, 4), STATUS_OK);
+    assert_true(groups_paired(&counts, &groups.groups[0], &groups.groups[1], records));
+    assert_int_equal(counts.both + counts.neither, 6);
+    groups_free(&groups);
     for (int i = 0; i < 4; i++) run_record_free(&records[i]);
 }
 
