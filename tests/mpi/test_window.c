@@ -160,8 +160,6 @@ static void what_cannot_be_read_is_told_by_who_cannot(void **state) {
 static void going_back_tries_again_what_failed(void **state) {
     (void)state;
     Window *window = new_window();
-    assert_on_all_ranks(window_hold(window, 0, 0, STEP));
-    comm_barrier(comm);
     assert_on_all_ranks(comm_rank(comm) != 0 || flip());
     assert_on_all_ranks(!window_hold(window, 5, 0, STEP));
     assert_on_all_ranks(comm_agree(comm, window_failure(window)) == STATUS_DATA);
