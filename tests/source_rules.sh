@@ -54,4 +54,14 @@ for header in include/mnist_dist/*/*.h; do
         failures=1
     }
 done
+
+# Whoever builds by hand needs what jobs/packages.sh installs.
+# shellcheck source=jobs/packages.sh
+. jobs/packages.sh
+for package in "${BUILD_PACKAGES[@]}"; do
+    sed -n '/^## Building by hand/,/^    cmake/p' README.md | grep -oE '[a-z0-9.+-]+' | grep -qxFe "$package" || {
+        echo "README.md: Building by hand: $package is not named"
+        failures=1
+    }
+done
 exit $failures

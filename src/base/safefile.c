@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "mnist_dist/base/process.h"
@@ -215,11 +216,20 @@ static bool is_left_over(const char *name, const char *prefix) {
     return writer == (long)getpid() || !process_is_running(writer);
 }
 
-void safefile_sweep(const char *folder, const char *prefix) {
+/* Whether it was last written to so many seconds ago, by the clock of the file's host. */
+static bool is_older(int folder, const char *name, double age) {
+    struct stat info;
+    if (age <= 0) return true;
+    return fstatat(folder, name, &info, AT_SYMLINK_NOFOLLOW) == 0 &&
+           difftime(time(NULL), info.st_mtime) >= age;
+}
+
+void safefile_sweep(const char *folder, const char *prefix, double age) {
     DIR *entries = opendir(folder);
     if (entries == NULL) return;
     for (struct dirent *entry = readdir(entries); entry != NULL; entry = readdir(entries)) {
-        if (is_left_over(entry->d_name, prefix)) unlinkat(dirfd(entries), entry->d_name, 0);
+        if (is_left_over(entry->d_name, prefix) && is_older(dirfd(entries), entry->d_name, age))
+            unlinkat(dirfd(entries), entry->d_name, 0);
     }
     closedir(entries);
 }

@@ -52,7 +52,7 @@ static void on_signal(int number) {
 
 /* Without SA_RESTART, so that a signal ends the wait for a key. */
 static void catch_signals(void (*handler)(int)) {
-    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGWINCH};
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH};
     struct sigaction action = {.sa_handler = handler};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         sigaction(numbers[i], &action, NULL);

@@ -38,18 +38,20 @@ static Ink state_ink(LiveState state) {
 
 static void draw_state(Screen *screen, int column, const Watch *watch) {
     const Live *live = &watch->live;
+    const bool trains = watch->is_live && live->state == LIVE_TRAINING;
     char quiet[32];
-    if (!watch->is_live) {
+    print_time(quiet, silence(watch));
+    if (!watch->is_live)
         screen_text(screen, 0, column, INK_DIM,
                     watch_has_ended(watch) ? "finished" : "not running");
-    } else if (live->state == LIVE_TRAINING && silence(watch) > QUIET_SECONDS) {
-        print_time(quiet, silence(watch));
-        screen_print(screen, 0, column, INK_RED, "no sign of life for %s", quiet);
-    } else {
-        bool evaluates = live->state == LIVE_TRAINING && live->step == live->steps;
+    else if (!trains || silence(watch) <= QUIET_SECONDS)
         screen_text(screen, 0, column, state_ink(live->state),
-                    evaluates ? "evaluating" : live_state_name(live->state));
-    }
+                    trains && live->step == live->steps ? "evaluating"
+                                                        : live_state_name(live->state));
+    else if (live->step == live->steps) /* which tells of itself once it has ended */
+        screen_print(screen, 0, column, INK_ORANGE, "evaluating for %s", quiet);
+    else
+        screen_print(screen, 0, column, INK_RED, "no sign of life for %s", quiet);
 }
 
 static void draw_title(Screen *screen, const Watch *watch) {

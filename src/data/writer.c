@@ -30,13 +30,15 @@ static const char description[] =
     "Images of handwritten digits for mnist_dist: 28x28 pixels, 0 is paper and 255 is ink. "
     "PART/digests has, for each 1024 rows of PART, XXH3-64 of their images and labels.";
 
-/* Removes what a killed import of the same name left. */
+enum { LEFT_OVER = 3600 /* seconds; an import writes all the time */ };
+
+/* Removes what a killed import of the same name left, once another host's would have ended. */
 static void sweep(const char *path) {
     char folder[PATH_MAX];
     const char *slash = strrchr(path, '/');
     int length = snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash + 1 - path) : 1,
                           slash ? path : ".");
-    if ((size_t)length < sizeof folder) safefile_sweep(folder, slash ? slash + 1 : path);
+    if ((size_t)length < sizeof folder) safefile_sweep(folder, slash ? slash + 1 : path, LEFT_OVER);
 }
 
 Status writer_new(Writer **out, const char *path) {

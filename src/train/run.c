@@ -234,10 +234,12 @@ Status run_train(Comm *comm, const Config *given, const RunRequest *asked) {
     watchdog_limit((double)config.training.hang_timeout, "");
     TRY(run_find_start(&run, &config, &request));
     TRY(open_run(&run, &checkpoint, &found, &finished, &request));
-    if (finished)
-        log_line("nothing is left to be done; train anew with --resume never");
-    else
+    if (!finished) {
         status = go(&run, &checkpoint, found, &request);
+        goto cleanup;
+    }
+    log_line("nothing is left to be done; train anew with --resume never");
+    run_log_finished(&run);
 cleanup:
     checkpoint_free(&checkpoint);
     close_run(&run);

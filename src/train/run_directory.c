@@ -97,8 +97,8 @@ Status run_lock(Run *run) {
     Status status = lock_take(&run->lock, path);
     if (status != STATUS_OK) return status;
     /* What killed writers left: nobody else writes here now. */
-    safefile_sweep(run->directory, "");
-    safefile_sweep(run->checkpoints, "");
+    safefile_sweep(run->directory, "", 0);
+    safefile_sweep(run->checkpoints, "", 0);
     return STATUS_OK;
 }
 

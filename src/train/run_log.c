@@ -89,12 +89,23 @@ void run_log_progress(Run *run) {
     if (writes) live_write(run->directory, &live), run->shown = now;
 }
 
+/* Without its lock the folder is another run's. */
 void run_log_end(const Run *run, Status status) {
-    if (comm_rank(run->comm) != 0) return;
+    if (comm_rank(run->comm) != 0 || lock_is_lost(run->lock)) return;
     Live live = live_now(run, clock_seconds());
     live.state = status == STATUS_OK        ? LIVE_FINISHED
                  : status == STATUS_STOPPED ? LIVE_STOPPED
                                             : LIVE_FAILED;
+    live_write(run->directory, &live);
+}
+
+void run_log_finished(const Run *run) {
+    Live live;
+    if (comm_rank(run->comm) != 0) return;
+    if (!live_read(&live, run->directory) || live.state == LIVE_FINISHED) return;
+    if (run->config->output.report != REPORT_NEVER && run->request->report != NULL)
+        run->request->report(run->directory);
+    live.state = LIVE_FINISHED;
     live_write(run->directory, &live);
 }
 

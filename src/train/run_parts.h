@@ -200,6 +200,10 @@ void run_log_progress(Run *run);
 /* Says in RUN/progress how the run ended. */
 void run_log_end(const Run *run, Status status);
 
+/* Of a run that is found to be finished: if it was killed between its last checkpoint and saying
+ * so, makes its page and says so. */
+void run_log_finished(const Run *run);
+
 void run_log_epoch(const Run *run, bool rate_fell, bool best);
 void run_log_result(const Checkpoint *checkpoint, const char *directory);
 void run_log_times(const Run *run);

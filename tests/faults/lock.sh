@@ -46,6 +46,7 @@ grep -q 'error: busy/lock: process 7 on host elsewhere has taken this folder ove
     { tail -n 20 busy.txt; fail "a lost lock: no line that says so"; }
 last=$(newest busy)
 grep -q '^host elsewhere' busy/lock || fail "a lost lock was removed"
+grep -q '^state training' busy/progress || fail "who lost the lock says that the other's run has ended"
 echo "lost lock: 4"
 
 # One of another host cannot be judged, until its file is removed.

@@ -206,10 +206,16 @@ static void sweep_takes_what_dead_writers_left(void **state) {
     put(dead, "");
     put(own, "");
     for (size_t i = 0; i < 5; i++) put(kept[i], "");
-    safefile_sweep(".", "step-");
+    safefile_sweep(".", "step-", 60);
+    assert_int_equal(count_files(), 7); /* all are new */
+    assert_int_equal(utimensat(AT_FDCWD, dead, (struct timespec[2]){{0}, {0}}, 0), 0);
+    safefile_sweep(".", "step-", 60);
+    assert_int_equal(access(dead, F_OK), -1);
+    assert_int_equal(count_files(), 6);
+    safefile_sweep(".", "step-", 0);
     for (size_t i = 0; i < 5; i++) assert_int_equal(access(kept[i], F_OK), 0);
     assert_int_equal(count_files(), 5);
-    safefile_sweep("missing", "step-");
+    safefile_sweep("missing", "step-", 0);
 }
 
 int main(void) {

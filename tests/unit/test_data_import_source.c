@@ -262,10 +262,14 @@ static void test_left_over_of_a_killed_import_is_removed(void **state) {
     (void)state;
     write_csv("train.csv", 2, (CsvStyle){0});
     write_file(".digits.h5.999999999.tmp", "x", 1);
+    write_file(".digits.h5.999999998.tmp", "x", 1); /* may be another host's, under way */
+    assert_int_equal(
+        utimensat(AT_FDCWD, ".digits.h5.999999999.tmp", (struct timespec[2]){{0}, {0}}, 0), 0);
     write_file(".other.h5.999999999.tmp", "x", 1);
     ImportSummary summary;
     assert_int_equal(import_files(&summary, "train.csv", NULL, "digits.h5", NULL), STATUS_OK);
     assert_int_equal(access(".digits.h5.999999999.tmp", F_OK), -1);
+    assert_int_equal(access(".digits.h5.999999998.tmp", F_OK), 0);
     assert_int_equal(access(".other.h5.999999999.tmp", F_OK), 0);
 }
 

@@ -41,7 +41,9 @@ Status safefile_replace(const char *path, const void *bytes, size_t count, Statu
 /* Makes a folder and the folders above it; one that exists is fine. */
 Status safefile_make_folder(const char *path, Status blame);
 
-/* Removes from a folder the temporary files of targets whose names begin with `prefix` and whose
- * writers are gone. Files under this process's own number count as left over too (in containers
- * numbers recur), so the caller must not be writing one. */
-void safefile_sweep(const char *folder, const char *prefix);
+/* Removes from a folder the temporary files of targets whose names begin with `prefix`, whose
+ * writers are gone and which nobody has written to for `age` seconds. Files under this process's
+ * own number count as left over too (in containers numbers recur), so the caller must not be
+ * writing one. A writer on another host is taken to be gone: unless a lock keeps others out of the
+ * folder, give an age that no living one lets pass. */
+void safefile_sweep(const char *folder, const char *prefix, double age);
