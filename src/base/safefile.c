@@ -216,7 +216,7 @@ static bool is_left_over(const char *name, const char *prefix) {
     return writer == (long)getpid() || !process_is_running(writer);
 }
 
-/* Whether it was last written to so many seconds ago, by the clock of the file's host. */
+/* Whether it was last written to so many seconds ago, by this host's clock and the file's date. */
 static bool is_older(int folder, const char *name, double age) {
     struct stat info;
     if (age <= 0) return true;

@@ -48,8 +48,8 @@ static void draw_state(Screen *screen, int column, const Watch *watch) {
         screen_text(screen, 0, column, state_ink(live->state),
                     trains && live->step == live->steps ? "evaluating"
                                                         : live_state_name(live->state));
-    else if (live->step == live->steps) /* which tells of itself once it has ended */
-        screen_print(screen, 0, column, INK_ORANGE, "evaluating for %s", quiet);
+    else if (live->step == live->steps) /* which tells nothing until it has ended */
+        screen_print(screen, 0, column, INK_ORANGE, "evaluating, silent for %s", quiet);
     else
         screen_print(screen, 0, column, INK_RED, "no sign of life for %s", quiet);
 }

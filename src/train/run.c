@@ -239,7 +239,7 @@ Status run_train(Comm *comm, const Config *given, const RunRequest *asked) {
         goto cleanup;
     }
     log_line("nothing is left to be done; train anew with --resume never");
-    run_log_finished(&run);
+    run_log_finished(&run, &checkpoint);
 cleanup:
     checkpoint_free(&checkpoint);
     close_run(&run);

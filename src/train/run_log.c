@@ -89,7 +89,7 @@ void run_log_progress(Run *run) {
     if (writes) live_write(run->directory, &live), run->shown = now;
 }
 
-/* Without its lock the folder is another run's. */
+/* Without its lock the folder may be another run's. */
 void run_log_end(const Run *run, Status status) {
     if (comm_rank(run->comm) != 0 || lock_is_lost(run->lock)) return;
     Live live = live_now(run, clock_seconds());
@@ -99,10 +99,15 @@ void run_log_end(const Run *run, Status status) {
     live_write(run->directory, &live);
 }
 
-void run_log_finished(const Run *run) {
+void run_log_finished(const Run *run, const Checkpoint *last) {
     Live live;
     if (comm_rank(run->comm) != 0) return;
-    if (!live_read(&live, run->directory) || live.state == LIVE_FINISHED) return;
+    bool told = live_read(&live, run->directory);
+    if (told && live.state == LIVE_FINISHED) return;
+    if (!told) /* it is not durable, so that a node that went down may have lost it */
+        live = (Live){.epoch = last->progress.epoch,
+                      .epochs = (uint64_t)last->config.training.epochs,
+                      .batch_size = (uint64_t)last->config.training.batch_size};
     if (run->config->output.report != REPORT_NEVER && run->request->report != NULL)
         run->request->report(run->directory);
     live.state = LIVE_FINISHED;

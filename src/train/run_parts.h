@@ -200,9 +200,9 @@ void run_log_progress(Run *run);
 /* Says in RUN/progress how the run ended. */
 void run_log_end(const Run *run, Status status);
 
-/* Of a run that is found to be finished: if it was killed between its last checkpoint and saying
+/* Of a run whose last checkpoint is found to be that of its end: if it was killed before it said
  * so, makes its page and says so. */
-void run_log_finished(const Run *run);
+void run_log_finished(const Run *run, const Checkpoint *last);
 
 void run_log_epoch(const Run *run, bool rate_fell, bool best);
 void run_log_result(const Checkpoint *checkpoint, const char *directory);

@@ -130,12 +130,15 @@ rm slow/predictions.h5 # as of a run whose page is made at its end
 grep -q 'slow/predictions.h5 is not there yet: .* come with the run.s end' err.txt || fail "awaited predictions: $(cat err.txt)"
 
 # Killed between its last checkpoint and its page: the same command makes the page, and says that it has finished.
-cp -r run killed && rm -f killed/report.html
-sed -i 's/^state .*/state training/' killed/progress
-train 2 "${quick[@]}" --out killed training.epochs=5 >out.txt
-grep -q 'nothing is left to be done' out.txt || fail "a finished run goes on: $(cat out.txt)"
-grep -q '^state finished' killed/progress || fail "a finished run is said to be $(head -n 1 killed/progress)"
-[ -s killed/report.html ] || fail "a run killed before its page has none"
+cp -r run killed
+for harm in "sed -i s/finished/training/ killed/progress" "truncate -s 0 killed/progress"; do
+    rm -f killed/report.html
+    $harm
+    train 2 "${quick[@]}" --out killed training.epochs=5 >out.txt
+    grep -q 'nothing is left to be done' out.txt || fail "a finished run goes on: $(cat out.txt)"
+    grep -q '^state finished' killed/progress || fail "a finished run is said to be $(head -n 1 killed/progress)"
+    [ -s killed/report.html ] || fail "a run killed before its page has none"
+done
 
 # A page that cannot be made is a warning, never a failed training.
 mkdir -p blocked/report.html
