@@ -1,54 +1,22 @@
 /* The window shows the rows that memory would hold, to ranks that drift apart, and says what cannot
  * be read. */
-#include "ranks.h"
+#include "windows.h"
 
 #include <fcntl.h>
-#include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "mnist_dist/base/rng.h"
-#include "mnist_dist/data/synth.h"
-#include "train/window.h"
 
 enum { ROWS = 3000, STEP = 130 };
 
-static char h5[64];
-static Workload whole, labels;
-static Sampler sampler;
-
-/* **Collective.** The same data twice: all in memory, and labels alone. */
 static int set_up(void **state) {
     (void)state;
-    const SynthOptions rows = {1, ROWS, 10, 1};
-    DataOptions options = {.folds = 10};
-    long number = getpid();
-    comm_broadcast(comm, &number, sizeof number, 0);
-    snprintf(h5, sizeof h5, "/tmp/mnist_dist_window.%ld.h5", number);
-    snprintf(options.path, sizeof options.path, "%s", h5);
-    Status status = comm_rank(comm) == 0 ? synth_write(h5, &rows, NULL) : STATUS_OK;
-    TRY(comm_agree(comm, status));
-    TRY(workload_load(&whole, comm, &options, 2));
-    options.window = 5;
-    TRY(workload_load(&labels, comm, &options, 2));
-    sampler = (Sampler){5, whole.split.train_count};
-cleanup:
-    return status == STATUS_OK ? 0 : -1;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    workload_destroy(&labels);
-    workload_destroy(&whole);
-    if (comm_rank(comm) == 0) unlink(h5);
-    return 0;
+    return load_twice(ROWS, 10, 2, 5);
 }
 
 /* **Collective.** Two slots, of the only block there is. */
 static Window *new_window(void) {
     Window *window = NULL;
-    DataOptions options = {.window = 5};
-    snprintf(options.path, sizeof options.path, "%s", h5);
+    const DataOptions options = window_options(5);
     assert_on_all_ranks(window_new(&window, &labels, &options, &sampler, STEP) == STATUS_OK);
     return window;
 }
@@ -123,8 +91,7 @@ static void hashes_are_of_all_rows_once(void **state) {
 static void too_little_memory_is_refused(void **state) {
     (void)state;
     Window *window = NULL;
-    DataOptions options = {.window = 3};
-    snprintf(options.path, sizeof options.path, "%s", h5);
+    const DataOptions options = window_options(3);
     assert_on_all_ranks(window_new(&window, &labels, &options, &sampler, STEP) == STATUS_USAGE);
     assert_on_all_ranks(strstr(status_message(), "give data.window=5 or more") != NULL);
     assert_on_all_ranks(window == NULL);

@@ -4,46 +4,13 @@
  * Two blocks, of which the second is short, in three slots: at the end of an epoch that ends in the
  * short one, the rank that comes late finds the slot of the epoch's first block free and reads the
  * next epoch's second block into it. Of blocks of different lengths it has another share. */
-#include "ranks.h"
-
-#include <string.h>
-#include <time.h>
-#include <unistd.h>
-
-#include "mnist_dist/data/synth.h"
-#include "train/window.h"
+#include "windows.h"
 
 enum { ROWS = SAMPLER_BLOCK + 4464, SLOTS_MB = 160, STEP = 4096, MOST_EPOCHS = 64 };
 
-static char h5[64];
-static Workload whole, labels;
-static Sampler sampler;
-
-/* **Collective.** The same data twice: all in memory, and labels alone. */
 static int set_up(void **state) {
     (void)state;
-    const SynthOptions rows = {1, ROWS, 10, 1};
-    DataOptions options = {.folds = 0};
-    long number = getpid();
-    comm_broadcast(comm, &number, sizeof number, 0);
-    snprintf(h5, sizeof h5, "/tmp/mnist_dist_window_back.%ld.h5", number);
-    snprintf(options.path, sizeof options.path, "%s", h5);
-    Status status = comm_rank(comm) == 0 ? synth_write(h5, &rows, NULL) : STATUS_OK;
-    TRY(comm_agree(comm, status));
-    TRY(workload_load(&whole, comm, &options, 0));
-    options.window = SLOTS_MB;
-    TRY(workload_load(&labels, comm, &options, 0));
-    sampler = (Sampler){5, whole.split.train_count};
-cleanup:
-    return status == STATUS_OK ? 0 : -1;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    workload_destroy(&labels);
-    workload_destroy(&whole);
-    if (comm_rank(comm) == 0) unlink(h5);
-    return 0;
+    return load_twice(ROWS, 0, 0, SLOTS_MB);
 }
 
 static bool ends_short(uint32_t epoch) {
@@ -88,8 +55,7 @@ static bool shows_again(Window *window, uint32_t epoch) {
 
 static void going_back_trusts_no_slot(void **state) {
     (void)state;
-    DataOptions options = {.window = SLOTS_MB};
-    snprintf(options.path, sizeof options.path, "%s", h5);
+    const DataOptions options = window_options(SLOTS_MB);
     uint32_t epoch = 0;
     while (epoch < MOST_EPOCHS && !(ends_short(epoch) && ends_short(epoch + 1))) epoch++;
     assert_true(epoch < MOST_EPOCHS);

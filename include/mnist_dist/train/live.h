@@ -3,9 +3,9 @@
  *
  * It is for eyes alone: nothing is resumed from it, it is not made durable, and a run whose file
  * cannot be written goes on all the same. Whoever reads it finds the old or the new lines, never
- * half of them, also over a shared folder. After the end it says how the run ended, unless
- * that has lost its folder; a run that was killed leaves it as it was, and onlookers tell that by
- * its no longer changing, which it does not during an evaluation either. */
+ * half of them, also over a shared folder. After the end it says how the run ended; a run that
+ * was killed, or that has lost its folder's lock, leaves it as it was, and onlookers tell that by
+ * its no longer changing. During an evaluation it does not change either. */
 #pragma once
 
 #include <stdbool.h>
